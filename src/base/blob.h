@@ -17,10 +17,11 @@ typedef struct bb_blob bb_blob;
 /* An empty blob with one reference, or NULL. */
 BB_MUST_USE bb_blob *bb_blob_new(bb_mem *mem);
 
-/* Room at the end of the blob: where the next bytes go and how many fit, `want` at most. Adds a piece when the last one
- * is full; the piece has min(want, BB_BLOB_PIECE) bytes. Returns BB_SPAN_NONE's shape with len 0 when there is no
- * memory. Only while the blob has one owner. */
+/* Room at the end of the blob: where the next bytes go and how many fit, `want` (not 0) at most. Adds a piece of
+ * min(want, BB_BLOB_PIECE) bytes when the last one is full. False when there is no memory; the blob is then unchanged.
+ * Only while the blob has one owner. */
 BB_MUST_USE bool bb_blob_reserve(bb_blob *blob, bb_mem *mem, size_t want, uint8_t **at, size_t *room);
+/* The first `n` bytes of the room now belong to the blob. */
 void bb_blob_commit(bb_blob *blob, size_t n);
 
 /* Append by copying. On failure (no memory) the blob holds a part of the bytes and must be given up. */
