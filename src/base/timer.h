@@ -12,9 +12,9 @@
 #include "base/time.h"
 
 enum {
-    BB_WHEEL_TICK = 16,   /* ms: how exact the wheel is */
-    BB_WHEEL_SLOTS = 64,  /* in each level */
-    BB_WHEEL_LEVELS = 6,  /* 64^6 * 16 ms: 34 years; later deadlines wait in the last level */
+    BB_WHEEL_TICK = 16,  /* ms: how exact the wheel is */
+    BB_WHEEL_SLOTS = 64, /* in each level */
+    BB_WHEEL_LEVELS = 6, /* 64^6 * 16 ms: 34 years; later deadlines wait in the last level */
 };
 
 typedef struct bb_timer {
@@ -31,7 +31,9 @@ typedef struct bb_wheel {
 
 void bb_wheel_init(bb_wheel *wheel, bb_time now);
 
-/* Set `timer` (zeroed when new) to fire at `deadline`; a timer that was already set is moved. BB_NEVER cancels it. */
+/* Set `timer` (zeroed when new) to fire at `deadline`; a timer that was already set is moved. BB_NEVER cancels it. A
+ * deadline that has passed fires at the next tick, never in the same one: a timer that is set anew whenever it fires
+ * does not hold up the loop. */
 void bb_timer_set(bb_wheel *wheel, bb_timer *timer, bb_time deadline);
 void bb_timer_cancel(bb_timer *timer);
 
