@@ -1,0 +1,93 @@
+#include "message/message.h"
+
+static size_t message_size(const bb_message *message)
+{
+    return sizeof *message + message->topic_len + message->properties_len + message->payload_len;
+}
+
+bb_message *bb_message_new(bb_mem *mem, const bb_content *content)
+{
+    size_t payload_len = content->blob ? 0 : content->payload.len;
+    bb_message *message =
+        bb_mem_alloc(mem, sizeof *message + content->topic.len + content->properties.len + payload_len);
+    if (!message)
+        return NULL;
+    *message = (bb_message){
+        .refs = 1,
+        .topic_len = (uint16_t)content->topic.len,
+        .qos = content->qos,
+        .retain = content->retain,
+        .properties_len = (uint32_t)content->properties.len,
+        .payload_len = (uint32_t)payload_len,
+        .expiry_at = content->expiry_at,
+        .blob = content->blob ? bb_blob_ref(content->blob) : NULL,
+        .expires = content->expires,
+        .topic_hash = content->topic_hash,
+        .publisher = content->publisher,
+    };
+    uint8_t *at = message->bytes;
+    memcpy(at, content->topic.data, content->topic.len);
+    at += content->topic.len;
+    if (content->properties.len)
+        memcpy(at, content->properties.data, content->properties.len);
+    at += content->properties.len;
+    if (payload_len)
+        memcpy(at, content->payload.data, payload_len);
+    return message;
+}
+
+void bb_message_unref(bb_message *message, bb_mem *mem)
+{
+    BB_CHECK(message->refs > 0);
+    if (--message->refs)
+        return;
+    if (message->blob)
+        bb_blob_unref(message->blob, mem);
+    bb_mem_free(mem, message, message_size(message));
+}
+
+bb_content bb_message_content(const bb_message *message)
+{
+    const uint8_t *properties = message->bytes + message->topic_len;
+    return (bb_content){
+        .topic = bb_span_of(message->bytes, message->topic_len),
+        .properties = bb_span_of(properties, message->properties_len),
+        .payload = bb_span_of(properties + message->properties_len, message->payload_len),
+        .blob = message->blob,
+        .expires = message->expires,
+        .expiry_at = message->expiry_at,
+        .qos = message->qos,
+        .retain = message->retain,
+        .topic_hash = message->topic_hash,
+        .publisher = message->publisher,
+    };
+}
+
+uint64_t bb_message_bytes(const bb_message *message)
+{
+    return message_size(message) + (message->blob ? bb_blob_size(message->blob) : 0);
+}
+
+size_t bb_properties_forwardable(const bb_properties *properties, uint8_t *out, uint32_t *expiry_at)
+{
+    enum { ALIAS_BYTES = 3 };
+    bb_span raw = properties->raw;
+    *expiry_at = properties->present & BB_HAS(message_expiry_s) ? properties->expiry_at : 0;
+    if (!(properties->present & BB_HAS(topic_alias))) {
+        memcpy(out, raw.data, raw.len);
+        return raw.len;
+    }
+    size_t before = properties->alias_at;
+    memcpy(out, raw.data, before);
+    memcpy(out + before, raw.data + before + ALIAS_BYTES, raw.len - before - ALIAS_BYTES);
+    if (*expiry_at > before)
+        *expiry_at -= ALIAS_BYTES;
+    return raw.len - ALIAS_BYTES;
+}
+
+uint32_t bb_content_expiry_left_s(const bb_content *content, bb_time now)
+{
+    if (content->expires == BB_NEVER)
+        return UINT32_MAX;
+    return content->expires <= now ? 0 : (uint32_t)((content->expires - now + 999) / 1000);
+}
