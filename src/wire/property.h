@@ -6,6 +6,7 @@
 #ifndef BB_WIRE_PROPERTY_H
 #define BB_WIRE_PROPERTY_H
 
+#include "base/check.h"
 #include "base/reason.h"
 #include "base/span.h"
 
@@ -60,6 +61,11 @@ enum {
 
 #define BB_HAS(name) (1u << bb_property_index_##name)
 
+/* Identifiers that encoders write. */
+enum { BB_ID_SUBSCRIPTION_ID = 0x0B, BB_ID_REASON_STRING = 0x1F, BB_ID_TOPIC_ALIAS = 0x23, BB_ID_USER_PROPERTY = 0x26 };
+
+enum { BB_PROPERTIES_LEN_MAX = 268435455 }; /* of an encoded list */
+
 #define BB_PROPERTY_FIELD_BOOL uint8_t
 #define BB_PROPERTY_FIELD_U16 uint16_t
 #define BB_PROPERTY_FIELD_U32 uint32_t
@@ -70,8 +76,8 @@ enum {
 
 typedef struct bb_properties {
     uint32_t present;   /* bits BB_HAS(...). A field whose bit is not set holds nothing of meaning */
-    uint32_t expiry_at; /* offset in `raw` of the four bytes of message_expiry_s */
-    uint32_t alias_at;  /* offset in `raw` of the identifier byte of topic_alias (3 bytes long) */
+    uint32_t expiry_at; /* offset in `raw` of the four bytes of message_expiry_s; 0 without it */
+    uint32_t alias_at;  /* offset in `raw` of the identifier byte of topic_alias (3 bytes long); look at `present` first */
     bb_span raw;        /* the encoded list, without its length */
 #define X(id, name, type, allowed, zero) BB_PROPERTY_FIELD_##type name;
     BB_PROPERTY_MAP(X)
@@ -81,8 +87,26 @@ typedef struct bb_properties {
 /* Decode a property list with its length at the start of `in`. `where` is one of BB_IN_*. `used` is how many bytes length
  * and list take. A property that does not belong there, occurs twice (unless it may), or has a value that is not allowed
  * is BB_E_PROTOCOL; bytes that break the format are BB_E_MALFORMED; BB_MORE when the list ends after `in`.
- * A user property or, in a PUBLISH, a subscription identifier may repeat. Never allocates. Spec: MQTT 5.0 2.2.2. */
-bb_status bb_properties_decode(bb_span in, uint32_t where, bb_properties *out, size_t *used, bb_fault *fault);
+ * A user property or, in a PUBLISH, a subscription identifier may repeat: the field of the one counts them, the field of
+ * the other has the last; bb_property_next finds them all. An identifier that no property has is BB_E_MALFORMED. A
+ * response topic that is empty or has wildcards is BB_E_PROTOCOL [MQTT-3.3.2-14]. Never allocates. Spec: 5.0 2.2.2. */
+BB_MUST_USE bb_status bb_properties_decode(bb_span in, uint32_t where, bb_properties *out, size_t *used, bb_fault *fault);
+
+/* One property of a list. Which field holds its value depends on its type. */
+typedef struct bb_property {
+    uint8_t index;   /* bb_property_index_<name> */
+    uint32_t number; /* BOOL, U16, U32, VARINT */
+    bb_span name;    /* PAIR */
+    bb_span value;   /* PAIR, TEXT, BINARY */
+    bb_span encoded; /* identifier and value as they stand in the list */
+} bb_property;
+
+/* Take the next property from the front of `list`, the raw list of a packet that was decoded; false when it is empty. */
+bool bb_property_next(bb_span *list, bb_property *out);
+
+/* Copy a raw list that was decoded, in its order, without the properties in `without` (bits BB_HAS(...)). `out` has room
+ * for list.len bytes. Returns how many were written. */
+size_t bb_properties_copy(bb_span list, uint32_t without, uint8_t *out);
 
 /* A property list being written into a buffer of the caller; what does not fit sets `full` and is left out whole. */
 typedef struct bb_property_writer {

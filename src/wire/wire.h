@@ -37,6 +37,9 @@ typedef struct bb_header {
  * [MQTT-2.1.3-1]; so is a length in more bytes than needed or than four [MQTT-1.5.5-1]. BB_MORE if `in` is too short. */
 BB_MUST_USE bb_status bb_header_decode(bb_span in, bb_header *out, bb_fault *fault);
 
+/* The same for a link that speaks 3.1, where SUBSCRIBE, UNSUBSCRIBE and PUBREL carry DUP when they are sent again. */
+BB_MUST_USE bb_status bb_header_decode_31(bb_span in, bb_header *out, bb_fault *fault);
+
 /* ---- CONNECT. */
 typedef struct bb_will {
     uint8_t qos;
@@ -57,7 +60,9 @@ typedef struct bb_connect {
 
 /* Decode the body of a CONNECT. BB_E_NOT_MQTT for an unknown protocol name, BB_E_VERSION for a known name with a level
  * that is not served (out->version then holds the raw level, so that the answer can fit). A 3.1 client id of more than
- * 23 bytes and an empty one are BB_E_CLIENT_ID. Client ids of 3.1.1 and 5.0 may be empty. */
+ * 23 bytes and an empty one are BB_E_CLIENT_ID, and so is an empty one of 3.1.1 without Clean Session [MQTT-3.1.3-8
+ * (3.1.1)]; else those of 3.1.1 and 5.0 may be empty. On failure only out->version means something: the raw level, or 0
+ * when the bytes did not get that far. */
 BB_MUST_USE bb_status bb_connect_decode(bb_span body, bb_connect *out, bb_fault *fault);
 
 /* ---- PUBLISH. */
@@ -73,7 +78,8 @@ typedef struct bb_publish {
 
 /* Decode a PUBLISH. `body` may end anywhere after the properties when the payload is still on its way: `header` tells
  * the whole length. BB_MORE when even topic or properties are not complete. The topic is checked for UTF-8 and
- * wildcards, not for depth or length limits. */
+ * wildcards, not for depth or length limits. An alias of 0 is BB_E_TOPIC_ALIAS; whether a larger one is within the
+ * maximum, and that a client sent no subscription identifier, is for the caller to check. */
 BB_MUST_USE bb_status bb_publish_decode(const bb_header *header, bb_span body, bb_version version, bb_publish *out,
                                         bb_fault *fault);
 
@@ -136,7 +142,8 @@ BB_MUST_USE bb_status bb_subscribe_decode(bb_packet_type type, bb_span body, bb_
  * whether they are filters is for topic to say. */
 bool bb_filter_next(bb_packet_type type, bb_span *entries, bb_filter_entry *out);
 
-/* SUBACK (codes: one byte for each filter), and UNSUBACK (the codes are not sent before 5.0). 0 if it exceeds cap. */
+/* SUBACK (codes: one byte for each filter), and UNSUBACK (the codes are not sent before 5.0). Before 5.0 every code of
+ * 0x80 and above is sent as 0x80. 0 if it exceeds cap. */
 size_t bb_suback_encode(uint8_t *out, size_t cap, bb_packet_type type, bb_version version, uint16_t packet_id, bb_span codes);
 
 /* ---- DISCONNECT and AUTH. */

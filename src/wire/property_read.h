@@ -1,0 +1,20 @@
+/* property_read.h - how the other decoders of wire read a property list from where their cursor stands. Private. */
+#ifndef BB_WIRE_PROPERTY_READ_H
+#define BB_WIRE_PROPERTY_READ_H
+
+#include "wire/cursor.h"
+#include "wire/property.h"
+
+/* A packet without a property list: nothing is present. */
+static inline void bb_properties_clear(bb_properties *out)
+{
+    out->present = 0;
+    out->expiry_at = 0;
+    out->alias_at = 0;
+    out->raw = BB_SPAN_NONE;
+}
+
+/* As bb_properties_decode, at the cursor. */
+bb_status bb_properties_read(bb_cursor *in, uint32_t where, bb_properties *out);
+
+#endif
