@@ -1,0 +1,83 @@
+/* transport.h - one interface for everything that carries a stream of bytes: TCP, and later TLS, WebSocket, Unix
+ * sockets.
+ *
+ * What      Moves bytes and knows no MQTT. The fd of a transport is watched with the loop's edge-triggered watch; all
+ * calls here are non-blocking. Sending   Where `ops->raw` is set, bytes go to the fd as they are, and the caller may
+ * hand them to a bb_sender with those of other links; elsewhere it calls bb_transport_send. Ending    To let the peer
+ * read our last bytes: send them all, bb_transport_finish, then bb_transport_drain at every event until it says
+ * BB_IO_END or BB_IO_ERROR or a timer of the caller comes, then bb_transport_close. Closing at once while unread bytes
+ * of the peer lie in the kernel resets the connection and may destroy what we sent. Memory    A bb_transport is a plain
+ * value, embedded in its connection; it may be copied, also to another worker, as long as one copy is used. Threads   A
+ * transport belongs to one thread at a time. */
+#ifndef BB_TRANSPORT_TRANSPORT_H
+#define BB_TRANSPORT_TRANSPORT_H
+
+#include "base/span.h"
+#include "transport/address.h"
+
+typedef enum bb_io {
+    BB_IO_OK,    /* some bytes were moved */
+    BB_IO_WAIT,  /* none can be moved now: an event will come */
+    BB_IO_END,   /* the peer has closed its side in good order; reading only */
+    BB_IO_ERROR, /* the connection is broken; `error` says how */
+} bb_io;
+
+typedef struct bb_moved {
+    size_t bytes; /* when BB_IO_OK */
+    bb_io io : 8;
+    bool drained; /* reading: nothing more was there, so an event will come (unless BB_HANGUP was told: then go on) */
+    int error;    /* an errno, when BB_IO_ERROR */
+} bb_moved;
+
+typedef struct bb_transport bb_transport;
+
+typedef struct bb_transport_ops {
+    const char *name; /* for people: "tcp" */
+    bool raw;         /* bytes go to the fd as they are */
+    bb_moved (*recv)(bb_transport *transport, uint8_t *into, size_t room);
+    bb_moved (*send)(bb_transport *transport, const bb_span *spans, size_t n);
+    void (*finish)(bb_transport *transport);
+    void (*close)(bb_transport *transport);
+} bb_transport_ops;
+
+struct bb_transport {
+    const bb_transport_ops *ops;
+    void *state; /* of transports that have more than their fd */
+    int fd;      /* -1 once closed */
+};
+
+/* Read up to `room` bytes (not 0). */
+static inline bb_moved bb_transport_recv(bb_transport *transport, uint8_t *into, size_t room)
+{
+    return transport->ops->recv(transport, into, room);
+}
+
+/* Write the first of the bytes in `spans` (at least one span, at most BB_SEND_SPANS_MAX are looked at). */
+static inline bb_moved bb_transport_send(bb_transport *transport, const bb_span *spans, size_t n)
+{
+    return transport->ops->send(transport, spans, n);
+}
+
+/* What a bb_sender's result means, for raw transports. */
+bb_moved bb_transport_sent(long result);
+
+/* We shall send nothing more: the peer sees the end after our last byte. */
+static inline void bb_transport_finish(bb_transport *transport)
+{
+    transport->ops->finish(transport);
+}
+
+/* Read and throw away, a bounded amount for each call, using `scratch`. BB_IO_OK: there may be more, call again. */
+bb_moved bb_transport_drain(bb_transport *transport, uint8_t *scratch, size_t room);
+
+/* Close the fd and give back everything. Twice does nothing. */
+static inline void bb_transport_close(bb_transport *transport)
+{
+    if (transport->fd >= 0)
+        transport->ops->close(transport);
+}
+
+/* Where the peer is, asked from the system; BB_FAMILY_NONE once the connection is gone. */
+bb_address bb_transport_peer(const bb_transport *transport);
+
+#endif
