@@ -73,7 +73,7 @@ const bb_option bb_options[] = {
      .help = "Topic aliases that the broker sets towards one client, if the client allows as many."},
     {"limits", "output_buffer", BB_OPTION_SIZE, NOW, IN(limits.output_bytes_max), BETWEEN(4 * KIB, GIB),
      .help = "Bytes on their way to one client before messages wait in its queue."},
-    {"limits", "session_expiry", BB_OPTION_TIME_S, NOW, IN(limits.session_expiry_max_s), BETWEEN(0, UINT32_MAX - 1),
+    {"limits", "session_expiry", BB_OPTION_TIME_S, NOW, IN(limits.session_expiry_max_s), BETWEEN(0, 36500 * DAY),
      OR("never", UINT32_MAX), .help = "How long a session outlives its connection at most."},
     {"limits", "subscriptions_per_session", BB_OPTION_NUMBER, NOW, IN(limits.subscriptions_max),
      BETWEEN(1, UINT32_MAX), .help = "Subscriptions of one session."},
@@ -454,7 +454,7 @@ bool bb_option_parse_listener(bb_span text, bb_listener_settings *out, const cha
 {
     bb_listener_settings listener = {.port = 1883};
     bb_span address, port;
-    uint64_t number;
+    uint64_t number = 0;
     if (parse_number(text, &number) && number <= UINT16_MAX) {
         *hint =
             "an address must come before the port: 127.0.0.1:1883 for this machine only, 0.0.0.0:1883 for everybody";
