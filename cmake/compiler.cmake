@@ -1,5 +1,11 @@
 # Warnings, sanitizers and defines that every target of the project shares.
 
+option(BUSBAR_CCACHE "Compile through ccache where it is installed" ON)
+find_program(CCACHE_PROGRAM ccache)
+if(BUSBAR_CCACHE AND CCACHE_PROGRAM AND NOT CMAKE_C_COMPILER_LAUNCHER)
+    set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+
 add_library(bb_options INTERFACE)
 target_include_directories(bb_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
 target_compile_definitions(bb_options INTERFACE _GNU_SOURCE)
@@ -17,5 +23,16 @@ if(BUSBAR_SANITIZE)
     target_link_options(bb_options INTERFACE -fsanitize=${BUSBAR_SANITIZE})
 endif()
 if(BUSBAR_FUZZ)
+    if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
+        message(FATAL_ERROR "BUSBAR_FUZZ needs clang (libFuzzer); the compiler is ${CMAKE_C_COMPILER_ID}")
+    endif()
     target_compile_options(bb_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+if(BUSBAR_LTO)
+    if(NOT CMAKE_C_COMPILER_ID STREQUAL "GNU")
+        message(FATAL_ERROR "BUSBAR_LTO is set up for gcc only; the compiler is ${CMAKE_C_COMPILER_ID}")
+    endif()
+    # Fat objects: tools/check_symbols.py reads the symbols of the core's libraries with plain nm.
+    target_compile_options(bb_options INTERFACE -flto=auto -ffat-lto-objects)
+    target_link_options(bb_options INTERFACE -flto=auto)
 endif()

@@ -1,0 +1,37 @@
+# The libraries of others that busbar links with; docs/decisions/0006-dependencies.md says why each is there.
+# Sets BB_YAML_LIBRARY, BB_URING_LIBRARY, BB_CMOCKA_LIBRARY, and the target bb_allocator, for programs only.
+
+find_package(Threads REQUIRED)
+find_library(BB_YAML_LIBRARY yaml REQUIRED)  # Debian: libyaml-dev
+find_library(BB_URING_LIBRARY uring REQUIRED) # Debian: liburing-dev; whether the kernel allows it is found out at run time
+find_library(BB_CMOCKA_LIBRARY cmocka)       # Debian: libcmocka-dev; without it there are no unit tests
+
+# The allocator replaces malloc of the whole program, so only programs link with it, never a library of ours.
+set(allocators auto glibc mimalloc jemalloc)
+set_property(CACHE BUSBAR_ALLOCATOR PROPERTY STRINGS ${allocators})
+if(NOT BUSBAR_ALLOCATOR IN_LIST allocators)
+    message(FATAL_ERROR "BUSBAR_ALLOCATOR is '${BUSBAR_ALLOCATOR}', but must be one of: ${allocators}")
+endif()
+
+find_library(BB_MIMALLOC_LIBRARY mimalloc) # Debian: libmimalloc-dev
+find_library(BB_JEMALLOC_LIBRARY jemalloc) # Debian: libjemalloc-dev
+set(allocator ${BUSBAR_ALLOCATOR})
+if(allocator STREQUAL "auto")
+    set(allocator glibc)
+    if(BB_MIMALLOC_LIBRARY AND NOT BUSBAR_SANITIZE) # sanitizers bring an allocator of their own
+        set(allocator mimalloc)
+    endif()
+endif()
+
+add_library(bb_allocator INTERFACE)
+target_compile_definitions(bb_allocator INTERFACE BB_ALLOCATOR="${allocator}")
+if(NOT allocator STREQUAL "glibc")
+    string(TOUPPER ${allocator} upper)
+    if(NOT BB_${upper}_LIBRARY)
+        message(FATAL_ERROR "BUSBAR_ALLOCATOR is ${allocator}, but its library was not found (Debian: lib${allocator}-dev)")
+    endif()
+    # Nothing names a symbol that only the allocator has, so the linker must be told to keep it.
+    target_link_options(bb_allocator INTERFACE -Wl,--no-as-needed)
+    target_link_libraries(bb_allocator INTERFACE ${BB_${upper}_LIBRARY})
+endif()
+message(STATUS "Allocator of busbard: ${allocator}")
