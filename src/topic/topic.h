@@ -4,7 +4,8 @@
  * Used by   auth (rules), retain (names and matching), broker (routing).
  * Memory    From the bb_mem that is passed in.
  * Threads   A bb_index belongs to one worker. A bb_interest is shared; the shell hands in the locks.
- * Start at  bb_filter_matches, which says what a match is; then bb_index_match, which finds them all. Spec: MQTT 5.0 4.7. */
+ * Start at  bb_filter_matches, which says what a match is; then bb_index_match, which finds them all. Spec:
+ * MQTT 5.0 4.7. */
 #ifndef BB_TOPIC_TOPIC_H
 #define BB_TOPIC_TOPIC_H
 
@@ -34,15 +35,15 @@ typedef struct bb_filter {
  * BB_E_TOPIC_DEEP, BB_E_TOPIC_LONG. */
 BB_MUST_USE bb_status bb_filter_parse(bb_span text, uint32_t levels_max, uint32_t bytes_max, bb_filter *out);
 
-/* Does `topic` match `filter` (both well-formed)? Walks both once. A leading wildcard does not match a topic that starts
- * with $ [MQTT-4.7.2-1]. */
+/* Does `topic` match `filter` (both well-formed)? Walks both once. A leading wildcard does not match a topic that
+ * starts with $ [MQTT-4.7.2-1]. */
 bool bb_filter_matches(bb_span filter, bb_span topic);
 
 /* ---- Generations: has anything that concerns this topic changed since I looked?
  *
- * A change of a filter bumps one counter: an exact filter that of its topic, a wildcard filter that of its literal first
- * two levels, first level, or nothing, as far as it has any. The sum of the four counters that a topic depends on only
- * grows; a cached answer is good while the sum is what it was before the look-up. */
+ * A change of a filter bumps one counter: an exact filter that of its topic, a wildcard filter that of its literal
+ * first two levels, first level, or nothing, as far as it has any. The sum of the four counters that a topic depends on
+ * only grows; a cached answer is good while the sum is what it was before the look-up. */
 enum { BB_GENERATION_SLOTS = 1024 };
 
 typedef struct bb_generations {
@@ -51,7 +52,7 @@ typedef struct bb_generations {
 
 /* What a topic is looked up by; made once for each message. */
 typedef struct bb_topic_key {
-    uint64_t hash; /* bb_hash of the whole topic */
+    uint64_t hash;                 /* bb_hash of the whole topic */
     uint16_t first, second, exact; /* slots of bb_generations */
 } bb_topic_key;
 
@@ -71,8 +72,8 @@ static inline uint64_t bb_generations_sum(const bb_generations *g, const bb_topi
 
 /* ---- The index: from filters to subscriptions, for one worker.
  *
- * Filters are grouped by shape (which levels are +, whether # ends it). For each shape in use the topic is masked and one
- * hash table probed. At most BB_SHAPES_MAX shapes; filters of further shapes live in a trie. index.c draws it. */
+ * Filters are grouped by shape (which levels are +, whether # ends it). For each shape in use the topic is masked and
+ * one hash table probed. At most BB_SHAPES_MAX shapes; filters of further shapes live in a trie. index.c draws it. */
 enum { BB_SHAPES_MAX = 32 };
 
 typedef struct bb_index bb_index;
@@ -90,9 +91,10 @@ typedef struct bb_subscription {
 
 /* All subscriptions to one filter, or all members of one group (share name and filter). */
 typedef struct bb_subscribers {
-    bb_subscription **members; /* (while count is 1 it may point into this struct) */
+    bb_subscription **members; /* NULL or anything while count is 0 */
     uint32_t count;
-    /* ... private to index.c: capacity, the filter, the group's name */
+    uint32_t capacity : 31; /* private to index.c: of the array that is members; 0: there is none, one member at most */
+    uint32_t grouped : 1;   /* private to index.c: these are a group's members */
 } bb_subscribers;
 
 /* A group as the broker sees it: its members and the place for its turn. */
@@ -112,8 +114,8 @@ bb_subscription *bb_index_find(bb_index *index, const bb_filter *filter, void *o
 
 /* Add one that bb_index_find does not know, at the front of `*owned`. NULL: no memory. `first` says whether it is the
  * first for this filter (or group), so that interest must be told. Options and id are the caller's to set. */
-BB_MUST_USE bb_subscription *bb_index_add(bb_index *index, const bb_filter *filter, void *owner, bb_subscription **owned,
-                                          bool *first);
+BB_MUST_USE bb_subscription *bb_index_add(bb_index *index, const bb_filter *filter, void *owner,
+                                          bb_subscription **owned, bool *first);
 
 /* Remove and free; `last` says whether it was the last one for its filter (or group). */
 void bb_index_remove(bb_index *index, bb_subscription *subscription, bool *last);
@@ -135,8 +137,9 @@ uint64_t bb_index_count(const bb_index *index); /* subscriptions, shared ones in
 /* ---- Interest: which destinations (workers; later the cluster too) hold a filter that matches?
  *
  * Shared by all workers. A fingerprint stands for a filter, so an answer may name a destination that has nothing (one
- * useless look-up there), never leave one out. Each destination is counted per fingerprint. Filters of shapes beyond the
- * cap are entered as a coarser filter (their literal levels and #). The table is cut into stripes with a lock each. */
+ * useless look-up there), never leave one out. Each destination is counted per fingerprint. Filters of shapes beyond
+ * the cap are entered as a coarser filter (their literal levels and #). The table is cut into stripes with a lock each.
+ */
 enum { BB_DESTINATIONS_MAX = 64, BB_INTEREST_STRIPES = 256 };
 
 typedef struct bb_interest bb_interest;
@@ -157,8 +160,8 @@ void bb_interest_remove(bb_interest *interest, bb_mem *mem, bb_span filter, unsi
 
 /* Tell how many members of a group are with (`online`) and without (`away`) a link at `destination` now; the first
  * non-zero tells of the group, both zero removes it. `hash` is bb_group.hash. Bumps the generations. */
-BB_MUST_USE bool bb_interest_group(bb_interest *interest, bb_mem *mem, const bb_filter *filter, uint64_t hash, unsigned destination,
-                                   uint32_t online, uint32_t away);
+BB_MUST_USE bool bb_interest_group(bb_interest *interest, bb_mem *mem, const bb_filter *filter, uint64_t hash,
+                                   unsigned destination, uint32_t online, uint32_t away);
 
 typedef struct bb_interest_group_hit {
     uint64_t hash;
