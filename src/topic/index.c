@@ -25,7 +25,7 @@ enum {
     SLOTS,
 };
 
-typedef struct entry {
+typedef struct filter_entry {
     bb_subscribers set; /* first: a subscription's set is cast to its entry */
     union {
         bb_subscription *only; /* what set.members points at while there is one member and no array */
@@ -37,12 +37,12 @@ typedef struct entry {
     bool first_used : 1;
     bool has_groups : 1;
     uint8_t text[];
-} entry;
+} filter_entry;
 
 typedef struct group_entry {
     bb_group group;   /* first: a bb_group is cast to it */
     bb_group **place; /* who points at it, in the list of its filter */
-    entry *entry;
+    filter_entry *entry;
     bb_subscription *only;
     uint16_t length;
     uint8_t name[];
@@ -64,11 +64,11 @@ struct bb_index {
 };
 
 static_assert(sizeof(bb_subscription) == 40, "a million of them count");
-static_assert(offsetof(entry, text) == 68, "with a filter of 28 bytes an entry fits 96 bytes");
+static_assert(offsetof(filter_entry, text) == 68, "with a filter of 28 bytes an entry fits 96 bytes");
 
 static size_t entry_size(size_t length)
 {
-    return offsetof(entry, text) + length;
+    return offsetof(filter_entry, text) + length;
 }
 
 static size_t group_size(size_t length)
@@ -76,7 +76,7 @@ static size_t group_size(size_t length)
     return offsetof(group_entry, name) + length;
 }
 
-static bb_span entry_text(const entry *entry)
+static bb_span entry_text(const filter_entry *entry)
 {
     return bb_span_of(entry->text, entry->length);
 }
@@ -213,21 +213,21 @@ static void slot_unref(bb_index *index, uint8_t slot)
 
 /* ---- Entries. */
 
-static entry *entry_find(const bb_index *index, bb_span filter, uint64_t fingerprint)
+static filter_entry *entry_find(const bb_index *index, bb_span filter, uint64_t fingerprint)
 {
     bb_table_cursor cursor;
-    entry *entry = bb_table_first(&index->filters, fingerprint, &cursor);
+    filter_entry *entry = bb_table_first(&index->filters, fingerprint, &cursor);
     while (entry && !bb_span_equal(entry_text(entry), filter))
         entry = bb_table_next(&cursor);
     return entry;
 }
 
-static entry *entry_new(bb_index *index, bb_span filter, const bb_filter_key *key)
+static filter_entry *entry_new(bb_index *index, bb_span filter, const bb_filter_key *key)
 {
-    entry *made = bb_mem_alloc(index->mem, entry_size(filter.len));
+    filter_entry *made = bb_mem_alloc(index->mem, entry_size(filter.len));
     if (!made)
         return NULL;
-    *made = (entry){.length = (uint16_t)filter.len, .slot = (uint8_t)slot_find(index, key->shape)};
+    *made = (filter_entry){.length = (uint16_t)filter.len, .slot = (uint8_t)slot_find(index, key->shape)};
     memcpy(made->text, filter.data, filter.len);
     if (!bb_table_insert(&index->filters, index->mem, key->fingerprint, made))
         goto no_table;
@@ -243,12 +243,12 @@ no_table:
     return NULL;
 }
 
-static bool entry_idle(const entry *entry)
+static bool entry_idle(const filter_entry *entry)
 {
     return entry->set.count == 0 && !entry->has_groups;
 }
 
-static void entry_free(bb_index *index, entry *entry)
+static void entry_free(bb_index *index, filter_entry *entry)
 {
     BB_CHECK(entry->set.capacity == 0 && !entry->first_used);
     bb_filter_key key = bb_filter_key_of(entry_text(entry), &index->seed);
@@ -259,7 +259,7 @@ static void entry_free(bb_index *index, entry *entry)
     bb_mem_free(index->mem, entry, entry_size(entry->length));
 }
 
-static bb_subscription **entry_inside(entry *entry)
+static bb_subscription **entry_inside(filter_entry *entry)
 {
     return entry->has_groups ? NULL : &entry->only;
 }
@@ -290,8 +290,8 @@ bb_group *bb_index_group(const bb_index *index, uint64_t group_hash)
     return group;
 }
 
-/* The union of entry holds the groups from now on: a single member moves out of it. */
-static bool entry_open_groups(bb_index *index, entry *entry)
+/* The entry's union holds the groups from now on: a single member moves out of it. */
+static bool entry_open_groups(bb_index *index, filter_entry *entry)
 {
     if (entry->has_groups)
         return true;
@@ -302,7 +302,7 @@ static bool entry_open_groups(bb_index *index, entry *entry)
     return true;
 }
 
-static void entry_close_groups(bb_index *index, entry *entry)
+static void entry_close_groups(bb_index *index, filter_entry *entry)
 {
     if (entry->groups)
         return;
@@ -312,7 +312,7 @@ static void entry_close_groups(bb_index *index, entry *entry)
         set_give_up_array(index, &entry->set, &entry->only);
 }
 
-static void group_link(entry *entry, group_entry *group)
+static void group_link(filter_entry *entry, group_entry *group)
 {
     group->place = &entry->groups;
     group->group.next = entry->groups;
@@ -328,7 +328,7 @@ static void group_unlink(group_entry *group)
         ((group_entry *)group->group.next)->place = group->place;
 }
 
-static bb_group *group_new(bb_index *index, entry *entry, bb_span name, uint64_t hash)
+static bb_group *group_new(bb_index *index, filter_entry *entry, bb_span name, uint64_t hash)
 {
     group_entry *made = bb_mem_alloc_zeroed(index->mem, group_size(name.len));
     if (!made)
@@ -403,7 +403,7 @@ static void owner_unlink(bb_subscription *subscription)
         subscription->next->place = subscription->place;
 }
 
-static bb_subscription *add_ordinary(bb_index *index, entry *entry)
+static bb_subscription *add_ordinary(bb_index *index, filter_entry *entry)
 {
     if (!set_reserve(index, &entry->set, entry_inside(entry)))
         return NULL;
@@ -419,7 +419,7 @@ static bb_subscription *add_ordinary(bb_index *index, entry *entry)
     return made;
 }
 
-static bb_subscription *add_member(bb_index *index, entry *entry, const bb_filter *filter)
+static bb_subscription *add_member(bb_index *index, filter_entry *entry, const bb_filter *filter)
 {
     uint64_t hash = bb_group_hash(filter, &index->seed);
     bb_group *group = group_find(index, filter, hash);
@@ -441,7 +441,7 @@ bb_subscription *bb_index_add(bb_index *index, const bb_filter *filter, void *ow
                               bool *first)
 {
     bb_filter_key key = bb_filter_key_of(filter->text, &index->seed);
-    entry *entry = entry_find(index, filter->text, key.fingerprint);
+    filter_entry *entry = entry_find(index, filter->text, key.fingerprint);
     if (!entry)
         entry = entry_new(index, filter->text, &key);
     if (!entry)
@@ -462,7 +462,7 @@ bb_subscription *bb_index_add(bb_index *index, const bb_filter *filter, void *ow
 
 static void remove_ordinary(bb_index *index, bb_subscription *subscription)
 {
-    entry *entry = (struct entry *)subscription->set;
+    filter_entry *entry = (filter_entry *)subscription->set;
     set_take(index, &entry->set, entry_inside(entry), subscription);
     if (subscription == &entry->first)
         entry->first_used = false;
@@ -475,7 +475,7 @@ static void remove_ordinary(bb_index *index, bb_subscription *subscription)
 static void remove_member(bb_index *index, bb_subscription *subscription)
 {
     group_entry *group = (group_entry *)subscription->set;
-    entry *entry = group->entry;
+    filter_entry *entry = group->entry;
     set_take(index, &group->group.subscribers, &group->only, subscription);
     bb_mem_free(index->mem, subscription, sizeof(*subscription));
     if (group->group.subscribers.count == 0)
@@ -503,7 +503,7 @@ bb_group *bb_subscription_group(const bb_subscription *subscription)
 void bb_subscription_filter(const bb_subscription *subscription, bb_filter *out)
 {
     const bb_group *group = bb_subscription_group(subscription);
-    const entry *entry = group ? ((const group_entry *)group)->entry : (const struct entry *)subscription->set;
+    const filter_entry *entry = group ? ((const group_entry *)group)->entry : (const filter_entry *)subscription->set;
     *out = (bb_filter){.text = entry_text(entry),
                        .group = group ? group_name(group) : BB_SPAN_NONE,
                        .wildcard = entry->slot != SLOT_EXACT};
@@ -511,24 +511,24 @@ void bb_subscription_filter(const bb_subscription *subscription, bb_filter *out)
 
 /* ---- Matching. */
 
-typedef struct probe {
+typedef struct index_probe {
     uint64_t fingerprint;
     uint8_t slot;
-} probe;
+} index_probe;
 
-typedef struct match {
+typedef struct match_visit {
     bb_index_visit *visit;
     void *context;
-} match;
+} match_visit;
 
 static void visit_entry(void *context, void *found)
 {
-    const match *match = context;
-    entry *entry = found;
+    const match_visit *match = context;
+    filter_entry *entry = found;
     match->visit(match->context, &entry->set, entry->has_groups ? entry->groups : NULL);
 }
 
-static bool entry_matches(const entry *entry, uint8_t slot, bb_span topic)
+static bool entry_matches(const filter_entry *entry, uint8_t slot, bb_span topic)
 {
     if (entry->slot != slot)
         return false;
@@ -536,16 +536,16 @@ static bool entry_matches(const entry *entry, uint8_t slot, bb_span topic)
 }
 
 /* What to look up for this topic; the memory that the look-ups will touch is asked for at once. */
-static int probes_plan(const bb_index *index, bb_span topic, probe *probes)
+static int probes_plan(const bb_index *index, bb_span topic, index_probe *probes)
 {
     bb_topic_mask mask;
     bb_topic_mask_init(&mask, topic, &index->seed);
     int count = 0;
-    probes[count++] = (probe){bb_shape_apply_exact(&mask, &index->seed), SLOT_EXACT};
+    probes[count++] = (index_probe){bb_shape_apply_exact(&mask, &index->seed), SLOT_EXACT};
     for (uint32_t i = 0; i < index->shapes_used; i++) {
         const shape_slot *slot = &index->shapes[i];
         if (slot->filters > 0 && bb_shape_admits(slot->shape, &mask))
-            probes[count++] = (probe){bb_shape_apply(slot->shape, &mask, &index->seed), (uint8_t)i};
+            probes[count++] = (index_probe){bb_shape_apply(slot->shape, &mask, &index->seed), (uint8_t)i};
     }
     for (int i = 0; i < count; i++)
         bb_table_prefetch(&index->filters, probes[i].fingerprint);
@@ -554,12 +554,12 @@ static int probes_plan(const bb_index *index, bb_span topic, probe *probes)
 
 void bb_index_match(const bb_index *index, bb_span topic, bb_index_visit *visit, void *context)
 {
-    match match = {visit, context};
-    probe probes[SLOTS];
+    match_visit match = {visit, context};
+    index_probe probes[SLOTS];
     int count = probes_plan(index, topic, probes);
     for (int i = 0; i < count; i++) {
         bb_table_cursor cursor;
-        entry *entry = bb_table_first(&index->filters, probes[i].fingerprint, &cursor);
+        filter_entry *entry = bb_table_first(&index->filters, probes[i].fingerprint, &cursor);
         while (entry && !entry_matches(entry, probes[i].slot, topic))
             entry = bb_table_next(&cursor);
         if (entry)

@@ -35,20 +35,20 @@ typedef struct tally {
     uint32_t online, away;
 } tally;
 
-typedef struct group {
+typedef struct group_tally {
     uint64_t hash;
     tally at[]; /* one for each destination */
-} group;
+} group_tally;
 
 typedef struct group_list {
     uint32_t count, capacity;
-    group *groups[]; /* in the order of their hashes */
+    group_tally *groups[]; /* in the order of their hashes */
 } group_list;
 
-typedef struct stripe {
+typedef struct interest_stripe {
     bb_stripe counts, groups;
     char apart[64 - 2 * sizeof(bb_stripe)]; /* threads that work on neighbours do not disturb each other */
-} stripe;
+} interest_stripe;
 
 struct bb_interest {
     bb_seed seed;
@@ -58,7 +58,7 @@ struct bb_interest {
     _Atomic uint64_t shapes[BB_SHAPES_MAX]; /* 0: free; slots from FINE_SLOTS on belong to the coarse shapes */
     uint64_t pins[BB_SHAPES_MAX];           /* under SHAPES_LOCK */
     bb_generations generations;
-    stripe stripes[STRIPES];
+    interest_stripe stripes[STRIPES];
 };
 
 static void lock(bb_interest *interest, unsigned stripe)
@@ -94,25 +94,25 @@ bb_interest *bb_interest_new(bb_mem *mem, const bb_seed *seed, unsigned destinat
 
 /* ---- Filters as they are entered. */
 
-typedef struct form {
+typedef struct entered_form {
     bb_filter_key key;
     unsigned stripe;
-} form;
+} entered_form;
 
-static form form_of(bb_filter_key key)
+static entered_form form_of(bb_filter_key key)
 {
     key.fingerprint |= key.fingerprint == 0; /* zero marks a gap in a stripe */
-    return (form){key, stripe_number(key.fingerprint)};
+    return (entered_form){key, stripe_number(key.fingerprint)};
 }
 
-static form fine_form(const bb_interest *interest, bb_span filter)
+static entered_form fine_form(const bb_interest *interest, bb_span filter)
 {
     return form_of(bb_filter_key_of(filter, &interest->seed));
 }
 
 /* The first literal levels of `filter` and #. Matches all that the filter does: a leading wildcard becomes #, which
  * leaves topics with $ alone as well. */
-static form coarse_form(const bb_interest *interest, bb_span filter)
+static entered_form coarse_form(const bb_interest *interest, bb_span filter)
 {
     uint32_t levels = 0;
     size_t start = 0;
@@ -157,12 +157,12 @@ static unsigned slot_find(const bb_interest *interest, bb_shape shape)
     return vacant;
 }
 
-static bool is_exact(const form *form)
+static bool is_exact(const entered_form *form)
 {
     return form->key.shape == BB_SHAPE_EXACT;
 }
 
-static void shape_pin(bb_interest *interest, const form *form)
+static void shape_pin(bb_interest *interest, const entered_form *form)
 {
     if (is_exact(form))
         return;
@@ -172,7 +172,7 @@ static void shape_pin(bb_interest *interest, const form *form)
         atomic_store_explicit(&interest->shapes[slot], form->key.shape, memory_order_release);
 }
 
-static void shape_unpin(bb_interest *interest, const form *form)
+static void shape_unpin(bb_interest *interest, const entered_form *form)
 {
     if (is_exact(form))
         return;
@@ -182,13 +182,13 @@ static void shape_unpin(bb_interest *interest, const form *form)
         atomic_store_explicit(&interest->shapes[slot], 0, memory_order_release);
 }
 
-static void shapes_lock(bb_interest *interest, const form *fine)
+static void shapes_lock(bb_interest *interest, const entered_form *fine)
 {
     if (!is_exact(fine))
         lock(interest, SHAPES_LOCK);
 }
 
-static void shapes_unlock(bb_interest *interest, const form *fine)
+static void shapes_unlock(bb_interest *interest, const entered_form *fine)
 {
     if (!is_exact(fine))
         unlock(interest, SHAPES_LOCK);
@@ -210,7 +210,7 @@ static bool counts_are_zero(const bb_interest *interest, uint64_t *entry)
     return true;
 }
 
-static bool count_up(bb_interest *interest, bb_mem *mem, const form *form, unsigned destination)
+static bool count_up(bb_interest *interest, bb_mem *mem, const entered_form *form, unsigned destination)
 {
     lock(interest, form->stripe);
     bb_stripe *counts = &interest->stripes[form->stripe].counts;
@@ -224,7 +224,7 @@ static bool count_up(bb_interest *interest, bb_mem *mem, const form *form, unsig
 }
 
 /* False when the destination has nothing under this form. */
-static bool count_down(bb_interest *interest, bb_mem *mem, const form *form, unsigned destination)
+static bool count_down(bb_interest *interest, bb_mem *mem, const entered_form *form, unsigned destination)
 {
     lock(interest, form->stripe);
     bb_stripe *counts = &interest->stripes[form->stripe].counts;
@@ -239,7 +239,7 @@ static bool count_down(bb_interest *interest, bb_mem *mem, const form *form, uns
 bool bb_interest_add(bb_interest *interest, bb_mem *mem, bb_span filter, unsigned destination)
 {
     BB_CHECK(destination < interest->destinations);
-    form fine = fine_form(interest, filter), form = fine;
+    entered_form fine = fine_form(interest, filter), form = fine;
     shapes_lock(interest, &fine);
     if (!is_exact(&fine) && slot_find(interest, fine.key.shape) == BB_SHAPES_MAX)
         form = coarse_form(interest, filter);
@@ -256,7 +256,7 @@ bool bb_interest_add(bb_interest *interest, bb_mem *mem, bb_span filter, unsigne
 void bb_interest_remove(bb_interest *interest, bb_mem *mem, bb_span filter, unsigned destination)
 {
     BB_CHECK(destination < interest->destinations);
-    form fine = fine_form(interest, filter), form = fine;
+    entered_form fine = fine_form(interest, filter), form = fine;
     shapes_lock(interest, &fine);
     bool found = count_down(interest, mem, &form, destination);
     if (!found && !is_exact(&fine)) {
@@ -273,12 +273,12 @@ void bb_interest_remove(bb_interest *interest, bb_mem *mem, bb_span filter, unsi
 
 static size_t group_size(const bb_interest *interest)
 {
-    return offsetof(group, at) + interest->destinations * sizeof(tally);
+    return offsetof(group_tally, at) + interest->destinations * sizeof(tally);
 }
 
 static size_t list_size(uint32_t capacity)
 {
-    return offsetof(group_list, groups) + capacity * sizeof(group *);
+    return offsetof(group_list, groups) + capacity * sizeof(group_tally *);
 }
 
 static group_list *list_in(const uint64_t *entry)
@@ -314,7 +314,7 @@ static bool list_resize(uint64_t *entry, bb_mem *mem, uint32_t capacity)
     list->count = old ? old->count : 0;
     list->capacity = capacity;
     if (old) {
-        memcpy(list->groups, old->groups, old->count * sizeof(group *));
+        memcpy(list->groups, old->groups, old->count * sizeof(group_tally *));
         bb_mem_free(mem, old, list_size(old->capacity));
     }
     entry[1] = (uintptr_t)list;
@@ -339,7 +339,7 @@ static uint64_t *list_reserve(bb_stripe *groups, bb_mem *mem, uint64_t fingerpri
     return NULL;
 }
 
-static group *group_find(bb_interest *interest, const form *form, uint64_t hash)
+static group_tally *group_find(bb_interest *interest, const entered_form *form, uint64_t hash)
 {
     uint64_t *entry = bb_stripe_find(&interest->stripes[form->stripe].groups, GROUP_WORDS, form->key.fingerprint);
     if (!entry)
@@ -348,9 +348,9 @@ static group *group_find(bb_interest *interest, const form *form, uint64_t hash)
     return list_has(list_in(entry), at, hash) ? list_in(entry)->groups[at] : NULL;
 }
 
-static group *group_new(bb_interest *interest, bb_mem *mem, const form *form, uint64_t hash)
+static group_tally *group_new(bb_interest *interest, bb_mem *mem, const entered_form *form, uint64_t hash)
 {
-    group *made = bb_mem_alloc_zeroed(mem, group_size(interest));
+    group_tally *made = bb_mem_alloc_zeroed(mem, group_size(interest));
     if (!made)
         return NULL;
     uint64_t *entry = list_reserve(&interest->stripes[form->stripe].groups, mem, form->key.fingerprint);
@@ -361,20 +361,20 @@ static group *group_new(bb_interest *interest, bb_mem *mem, const form *form, ui
     made->hash = hash;
     group_list *list = list_in(entry);
     uint32_t at = list_seek(list, hash);
-    memmove(&list->groups[at + 1], &list->groups[at], (list->count - at) * sizeof(group *));
+    memmove(&list->groups[at + 1], &list->groups[at], (list->count - at) * sizeof(group_tally *));
     list->groups[at] = made;
     list->count++;
     return made;
 }
 
-static void group_free(bb_interest *interest, bb_mem *mem, const form *form, group *group)
+static void group_free(bb_interest *interest, bb_mem *mem, const entered_form *form, group_tally *group)
 {
     bb_stripe *groups = &interest->stripes[form->stripe].groups;
     uint64_t *entry = bb_stripe_find(groups, GROUP_WORDS, form->key.fingerprint);
     group_list *list = list_in(entry);
     uint32_t at = list_seek(list, group->hash);
     list->count--;
-    memmove(&list->groups[at], &list->groups[at + 1], (list->count - at) * sizeof(group));
+    memmove(&list->groups[at], &list->groups[at + 1], (list->count - at) * sizeof(group_tally *));
     bb_mem_free(mem, group, group_size(interest));
 
     if (list->count == 0) {
@@ -385,7 +385,7 @@ static void group_free(bb_interest *interest, bb_mem *mem, const form *form, gro
     }
 }
 
-static bool group_is_empty(const bb_interest *interest, const group *group)
+static bool group_is_empty(const bb_interest *interest, const group_tally *group)
 {
     for (unsigned i = 0; i < interest->destinations; i++) {
         if (group->at[i].online || group->at[i].away)
@@ -394,14 +394,14 @@ static bool group_is_empty(const bb_interest *interest, const group *group)
     return true;
 }
 
-typedef enum outcome { ABSENT, DONE, FAILED } outcome;
+typedef enum group_outcome { ABSENT, DONE, FAILED } group_outcome;
 
 /* Set the numbers of a group that is there under this form. */
-static outcome group_update(bb_interest *interest, bb_mem *mem, const form *form, uint64_t hash, unsigned destination,
-                            tally now)
+static group_outcome group_update(bb_interest *interest, bb_mem *mem, const entered_form *form, uint64_t hash,
+                                  unsigned destination, tally now)
 {
     lock(interest, form->stripe);
-    group *group = group_find(interest, form, hash);
+    group_tally *group = group_find(interest, form, hash);
     bool gone = false;
     if (group) {
         group->at[destination] = now;
@@ -415,12 +415,12 @@ static outcome group_update(bb_interest *interest, bb_mem *mem, const form *form
     return group ? DONE : ABSENT;
 }
 
-static outcome group_enter(bb_interest *interest, bb_mem *mem, const form *form, uint64_t hash, unsigned destination,
-                           tally now)
+static group_outcome group_enter(bb_interest *interest, bb_mem *mem, const entered_form *form, uint64_t hash,
+                                 unsigned destination, tally now)
 {
     shape_pin(interest, form);
     lock(interest, form->stripe);
-    group *group = group_new(interest, mem, form, hash);
+    group_tally *group = group_new(interest, mem, form, hash);
     if (group)
         group->at[destination] = now;
     unlock(interest, form->stripe);
@@ -434,9 +434,9 @@ bool bb_interest_group(bb_interest *interest, bb_mem *mem, const bb_filter *filt
 {
     BB_CHECK(destination < interest->destinations);
     tally now = {online, away};
-    form fine = fine_form(interest, filter->text), coarse = fine;
+    entered_form fine = fine_form(interest, filter->text), coarse = fine;
     shapes_lock(interest, &fine);
-    outcome outcome = group_update(interest, mem, &fine, hash, destination, now);
+    group_outcome outcome = group_update(interest, mem, &fine, hash, destination, now);
     if (outcome == ABSENT && !is_exact(&fine)) {
         coarse = coarse_form(interest, filter->text);
         outcome = group_update(interest, mem, &coarse, hash, destination, now);
@@ -465,14 +465,14 @@ static uint64_t destinations_of(const bb_interest *interest, uint64_t *entry)
 }
 
 /* Copy out the group that follows in the order of hashes, from `hash` on. */
-static bool group_copy(bb_interest *interest, const form *form, uint64_t hash, bb_interest_group_hit *hit)
+static bool group_copy(bb_interest *interest, const entered_form *form, uint64_t hash, bb_interest_group_hit *hit)
 {
     lock(interest, form->stripe);
     uint64_t *entry = bb_stripe_find(&interest->stripes[form->stripe].groups, GROUP_WORDS, form->key.fingerprint);
     uint32_t at = entry ? list_seek(list_in(entry), hash) : 0;
     bool found = entry && at < list_in(entry)->count;
     if (found) {
-        const group *group = list_in(entry)->groups[at];
+        const group_tally *group = list_in(entry)->groups[at];
         hit->hash = group->hash;
         for (unsigned i = 0; i < interest->destinations; i++) {
             hit->online[i] = group->at[i].online;
@@ -484,7 +484,7 @@ static bool group_copy(bb_interest *interest, const form *form, uint64_t hash, b
 }
 
 /* The lock is let go between any two groups: visits take their time, and there may be many of them. */
-static void visit_groups(bb_interest *interest, const form *form, bb_interest_visit *visit, void *context)
+static void visit_groups(bb_interest *interest, const entered_form *form, bb_interest_visit *visit, void *context)
 {
     bb_interest_group_hit hit;
     uint64_t hash = 0;
@@ -498,8 +498,8 @@ static void visit_groups(bb_interest *interest, const form *form, bb_interest_vi
 
 static uint64_t probe(bb_interest *interest, bb_filter_key key, bb_interest_visit *visit, void *context)
 {
-    form form = form_of(key);
-    stripe *stripe = &interest->stripes[form.stripe];
+    entered_form form = form_of(key);
+    interest_stripe *stripe = &interest->stripes[form.stripe];
     lock(interest, form.stripe);
     uint64_t *entry = bb_stripe_find(&stripe->counts, interest->count_words, form.key.fingerprint);
     uint64_t set = entry ? destinations_of(interest, entry) : 0;

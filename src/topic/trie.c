@@ -153,20 +153,20 @@ void bb_trie_remove(bb_trie *trie, bb_span filter)
     prune(trie, node);
 }
 
-/* A walk stands at `node`; the topic's levels before the offset `at` led there. Past the last level at is len + 1. */
-typedef struct walk {
+/* Stands at `node`; the topic's levels before the offset `at` led there. Past the last level, at is len + 1. */
+typedef struct trie_walk {
     const bb_trie *trie;
     bb_span topic;
     const bb_trie_node *node;
     size_t at;
-} walk;
+} trie_walk;
 
-static bool wildcards_count(const walk *walk)
+static bool wildcards_count(const trie_walk *walk)
 {
     return walk->node->parent || walk->topic.data[0] != '$'; /* [MQTT-4.7.2-1] */
 }
 
-static bool enter_literal(walk *walk)
+static bool enter_literal(trie_walk *walk)
 {
     if (walk->at > walk->topic.len)
         return false;
@@ -180,7 +180,7 @@ static bool enter_literal(walk *walk)
     return true;
 }
 
-static bool enter_plus(walk *walk)
+static bool enter_plus(trie_walk *walk)
 {
     if (walk->at > walk->topic.len || !walk->node->plus || !wildcards_count(walk))
         return false;
@@ -190,7 +190,7 @@ static bool enter_plus(walk *walk)
 }
 
 /* Go back up to where another branch is left, and take it. False at the end of the walk. */
-static bool backtrack(walk *walk)
+static bool backtrack(trie_walk *walk)
 {
     while (walk->node->parent) {
         bool came_by_plus = walk->node->parent->plus == walk->node;
@@ -206,7 +206,7 @@ void bb_trie_match(const bb_trie *trie, bb_span topic, bb_trie_visit *visit, voi
 {
     if (!trie->root || topic.len == 0)
         return;
-    walk walk = {trie, topic, trie->root, 0};
+    trie_walk walk = {trie, topic, trie->root, 0};
     do {
         if (walk.node->rest && wildcards_count(&walk))
             visit(context, walk.node->rest);
