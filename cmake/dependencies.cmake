@@ -1,10 +1,20 @@
 # The libraries of others that busbar links with; docs/decisions/0006-dependencies.md says why each is there.
-# Sets BB_YAML_LIBRARY, BB_URING_LIBRARY, BB_CMOCKA_LIBRARY, and the target bb_allocator, for programs only.
+# Sets BB_YAML_LIBRARY, BB_URING_LINK, BB_URING_FILE_OUT, BB_CMOCKA_LIBRARY, and the target bb_allocator, for programs only.
 
 find_package(Threads REQUIRED)
 find_library(BB_YAML_LIBRARY yaml REQUIRED)  # Debian: libyaml-dev
-find_library(BB_URING_LIBRARY uring REQUIRED) # Debian: liburing-dev; whether the kernel allows it is found out at run time
 find_library(BB_CMOCKA_LIBRARY cmocka)       # Debian: libcmocka-dev; without it there are no unit tests
+
+# Batched sends. Whether the kernel allows them is found out at run time.
+option(BUSBAR_URING "Use io_uring where liburing is found (Debian: liburing-dev)" ON)
+set(BB_URING_FILE_OUT sender_uring.c)
+if(BUSBAR_URING)
+    find_library(BB_URING_LIBRARY uring)
+    if(BB_URING_LIBRARY)
+        set(BB_URING_LINK ${BB_URING_LIBRARY})
+        set(BB_URING_FILE_OUT sender_no_uring.c)
+    endif()
+endif()
 
 # The allocator replaces malloc of the whole program, so only programs link with it, never a library of ours.
 set(allocators auto glibc mimalloc jemalloc)

@@ -1,4 +1,5 @@
-# bb_module(NAME [DEPENDS folder...] [LIBRARIES lib...]): the static library of src/NAME, its tests, fuzzers and benchmarks.
+# bb_module(NAME [DEPENDS folder...] [LIBRARIES lib...] [WITHOUT file...]): the static library of src/NAME, its tests,
+# fuzzers and benchmarks. WITHOUT names files that this build does not want: a feature is a file, not an #ifdef.
 # Three targets gather the programs of one kind: unit_tests, fuzzers, benchmarks.
 
 add_custom_target(unit_tests)
@@ -6,8 +7,10 @@ add_custom_target(fuzzers)
 add_custom_target(benchmarks)
 
 function(bb_module name)
-    cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES" ${ARGN})
+    cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES;WITHOUT" ${ARGN})
     file(GLOB all CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.c)
+    list(TRANSFORM ARG_WITHOUT PREPEND ${PROJECT_SOURCE_DIR}/src/${name}/)
+    list(REMOVE_ITEM all ${ARG_WITHOUT})
     set(sources ${all})
     list(FILTER sources EXCLUDE REGEX "_(test|fuzz|bench)\\.c$")
     add_library(bb_${name} STATIC ${sources})

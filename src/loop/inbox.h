@@ -56,8 +56,9 @@ struct bb_batch_pool {
     bb_mem *mem;
     bb_batch *free;
     uint32_t free_now;
-    uint32_t lent;                           /* batches that exist and are not in `free` */
-    _Alignas(64) bb_batch *_Atomic returned; /* read by other threads, not yet taken back */
+    uint32_t lent;              /* batches that exist and are not in `free` */
+    char apart[64];             /* other threads write behind here: keep them off the cache line above */
+    bb_batch *_Atomic returned; /* read by other threads, not yet taken back */
 };
 
 void bb_batch_pool_init(bb_batch_pool *pool, bb_mem *mem);

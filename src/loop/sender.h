@@ -45,6 +45,9 @@ static inline bool bb_sender_batches(const bb_sender *sender)
     return sender->uring != NULL;
 }
 
+/* Send this one, by send or sendmsg, without a sender. */
+void bb_send_one(bb_send *send);
+
 /* Send the first `n` of `sends` and fill in their results. */
 void bb_sender_run(bb_sender *sender, bb_send *sends, size_t n);
 
