@@ -12,6 +12,8 @@
 #ifndef BB_TRANSPORT_TRANSPORT_H
 #define BB_TRANSPORT_TRANSPORT_H
 
+#include <sys/types.h>
+
 #include "base/span.h"
 #include "transport/address.h"
 
@@ -59,7 +61,7 @@ static inline bb_moved bb_transport_send(bb_transport *transport, const bb_span 
 }
 
 /* What a bb_sender's result means, for raw transports. */
-bb_moved bb_transport_sent(long result);
+bb_moved bb_transport_sent(ssize_t result);
 
 /* We shall send nothing more: the peer sees the end after our last byte. */
 static inline void bb_transport_finish(bb_transport *transport)
