@@ -224,10 +224,11 @@ static filter_entry *entry_find(const bb_index *index, bb_span filter, uint64_t 
 
 static filter_entry *entry_new(bb_index *index, bb_span filter, const bb_filter_key *key)
 {
-    filter_entry *made = bb_mem_alloc(index->mem, entry_size(filter.len));
+    filter_entry *made = bb_mem_alloc_zeroed(index->mem, entry_size(filter.len));
     if (!made)
         return NULL;
-    *made = (filter_entry){.length = (uint16_t)filter.len, .slot = (uint8_t)slot_find(index, key->shape)};
+    made->length = (uint16_t)filter.len; /* field by field: a short entry is smaller than its type */
+    made->slot = (uint8_t)slot_find(index, key->shape);
     memcpy(made->text, filter.data, filter.len);
     if (!bb_table_insert(&index->filters, index->mem, key->fingerprint, made))
         goto no_table;

@@ -60,9 +60,9 @@ static inline void *bb_table_next(bb_table_cursor *cursor)
 static inline void *bb_table_first(const bb_table *table, uint64_t hash, bb_table_cursor *cursor)
 {
     const bb_stripe *stripe = bb_table_stripe(table, hash);
+    *cursor = (bb_table_cursor){.tag = bb_table_tag(hash)};
     if (stripe->count == 0)
         return NULL;
-    cursor->tag = bb_table_tag(hash);
     cursor->at = bb_stripe_seek(stripe, 1, cursor->tag);
     return bb_table_next(cursor);
 }
