@@ -127,6 +127,8 @@ static bb_status decode_property(bb_cursor *in, uint32_t where, bb_properties *o
         out->expiry_at = (uint32_t)(at + 1 - out->raw.data);
     if (index == bb_property_index_topic_alias)
         out->alias_at = (uint32_t)(at - out->raw.data);
+    if (index == bb_property_index_will_delay_s)
+        out->delay_at = (uint32_t)(at - out->raw.data);
     return BB_OK;
 }
 

@@ -78,6 +78,7 @@ typedef struct bb_properties {
     uint32_t present;   /* bits BB_HAS(...). A field whose bit is not set holds nothing of meaning */
     uint32_t expiry_at; /* offset in `raw` of the four bytes of message_expiry_s; 0 without it */
     uint32_t alias_at;  /* offset in `raw` of the identifier byte of topic_alias (3 bytes long); look at `present` first */
+    uint32_t delay_at;  /* likewise of will_delay_s (5 bytes long) */
     bb_span raw;        /* the encoded list, without its length */
 #define X(id, name, type, allowed, zero) BB_PROPERTY_FIELD_##type name;
     BB_PROPERTY_MAP(X)
