@@ -46,8 +46,8 @@ BB_MUST_USE bool bb_config_reload(const bb_settings *running, const char *path, 
 
 /* One key whose value differs. */
 typedef struct bb_config_change {
-    const char *key; /* static text: "limits.connections" */
-    bool at_once;    /* bb_config_apply takes it over; else only a restart does */
+    char key[64]; /* "limits.connections" */
+    bool at_once; /* bb_config_apply takes it over; else only a restart does */
     char before[BB_CONFIG_VALUE_TEXT_MAX], after[BB_CONFIG_VALUE_TEXT_MAX];
 } bb_config_change;
 

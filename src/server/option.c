@@ -160,28 +160,24 @@ typedef struct unit {
     uint64_t factor;
 } unit;
 
-/* In each list the name that we write ourselves comes first among those of its size, and small units before large. A KB
- * is 1024 bytes, as memory is counted. */
+/* The name that we write ourselves comes first among those of a factor, and small factors before large. Capitals do not
+ * count. A KB is 1024 bytes, as memory is counted. */
+// clang-format off
 static const unit sizes[] = {
-    {"bytes", 1}, {"b", 1},     {"byte", 1}, {"kb", KIB}, {"k", KIB},   {"kib", KIB}, {"mb", MIB},
-    {"m", MIB},   {"mib", MIB}, {"gb", GIB}, {"g", GIB},  {"gib", GIB}, {"tb", TIB},  {"tib", TIB},
+    {"bytes", 1}, {"byte", 1}, {"B", 1},
+    {"KB", KIB}, {"KiB", KIB}, {"K", KIB},
+    {"MB", MIB}, {"MiB", MIB}, {"M", MIB},
+    {"GB", GIB}, {"GiB", GIB}, {"G", GIB},
+    {"TB", TIB}, {"TiB", TIB}, {"T", TIB},
 };
 static const unit times[] = {
     {"ms", 1},
-    {"s", 1000},
-    {"sec", 1000},
-    {"second", 1000},
-    {"seconds", 1000},
-    {"min", MINUTE * 1000},
-    {"minute", MINUTE * 1000},
-    {"minutes", MINUTE * 1000},
-    {"h", HOUR * 1000},
-    {"hour", HOUR * 1000},
-    {"hours", HOUR * 1000},
-    {"days", DAY * 1000},
-    {"d", DAY * 1000},
-    {"day", DAY * 1000},
+    {"s", 1000}, {"sec", 1000}, {"second", 1000}, {"seconds", 1000},
+    {"min", MINUTE * 1000}, {"minute", MINUTE * 1000}, {"minutes", MINUTE * 1000},
+    {"h", HOUR * 1000}, {"hour", HOUR * 1000}, {"hours", HOUR * 1000},
+    {"days", DAY * 1000}, {"day", DAY * 1000}, {"d", DAY * 1000},
 };
+// clang-format on
 enum { SIZE_UNITS = sizeof sizes / sizeof sizes[0], TIME_UNITS = sizeof times / sizeof times[0] };
 
 static bool is_word(bb_span text, const char *word)
@@ -246,17 +242,22 @@ __attribute__((format(printf, 2, 3))) static void add(buffer *out, const char *f
     }
 }
 
-/* The largest unit that divides `amount`. */
+/* "days", but "1 day"; units of one or two letters have no plural. */
+static size_t name_length(const char *name, uint64_t number)
+{
+    size_t len = strlen(name);
+    return number == 1 && len > 2 && name[len - 1] == 's' ? len - 1 : len;
+}
+
+/* In the largest unit that divides `amount`. */
 static void add_quantity(buffer *out, uint64_t amount, const unit *units, size_t count)
 {
     const unit *best = &units[0];
     for (size_t i = 1; i < count; i++)
         if (units[i].factor > best->factor && amount && amount % units[i].factor == 0)
             best = &units[i];
-    bool capitals = units == sizes && best != &units[0];
-    add(out, "%llu ", (unsigned long long)(amount / best->factor));
-    for (const char *letter = best->name; *letter; letter++)
-        add(out, "%c", capitals ? *letter - 'a' + 'A' : *letter);
+    uint64_t number = amount / best->factor;
+    add(out, "%llu %.*s", (unsigned long long)number, (int)name_length(best->name, number), best->name);
 }
 
 static void add_amount(buffer *out, const bb_option *option, uint64_t amount)
@@ -277,9 +278,9 @@ static void add_amount(buffer *out, const bb_option *option, uint64_t amount)
     }
 }
 
-char *bb_option_path(const bb_option *option, char text[BB_OPTION_TEXT_MAX])
+char *bb_option_path(const bb_option *option, char text[BB_OPTION_PATH_MAX])
 {
-    snprintf(text, BB_OPTION_TEXT_MAX, "%s%s%s", option->section, *option->section ? "." : "", option->name);
+    snprintf(text, BB_OPTION_PATH_MAX, "%s%s%s", option->section, *option->section ? "." : "", option->name);
     return text;
 }
 
@@ -440,7 +441,7 @@ static bool split_endpoint(bb_span text, bb_span *address, bb_span *port, const 
     size_t cut = colon ? (size_t)(colon - text.data) : text.len;
     bb_span rest = colon ? bb_span_from(text, cut + 1) : BB_SPAN_NONE;
     if (!bracket && rest.len && memchr(rest.data, ':', rest.len)) {
-        *hint = "an IPv6 address needs brackets and, in the file, quotes: \"[::1]:1883\"";
+        *hint = "an IPv6 address needs brackets: [::1]:1883";
         return false;
     }
     if (bracket && cut != end)
@@ -667,4 +668,20 @@ bool bb_option_equal(const bb_option *option, const bb_settings *a, const bb_set
     if (option->type == BB_OPTION_PATH)
         return same_text(const_path_at(option, a), const_path_at(option, b));
     return load(option, a) == load(option, b);
+}
+
+bool bb_option_copy(const bb_option *option, bb_settings *to, const bb_settings *from)
+{
+    BB_CHECK(option->type != BB_OPTION_LISTENERS);
+    if (option->type != BB_OPTION_PATH) {
+        store(option, to, load(option, from));
+        return true;
+    }
+    const char *path = const_path_at(option, from);
+    char *copy = path ? strdup(path) : NULL;
+    if (path && !copy)
+        return false;
+    free(*path_at(option, to));
+    *path_at(option, to) = copy;
+    return true;
 }

@@ -47,13 +47,16 @@ extern const size_t bb_listener_option_count;
 extern const bb_option_section bb_option_sections[]; /* all but the top of the file */
 extern const size_t bb_option_section_count;
 
-enum { BB_OPTION_TEXT_MAX = 256 }; /* bytes that the texts below need at most, with the terminating zero */
+enum {
+    BB_OPTION_TEXT_MAX = 256, /* bytes of what is allowed, with the terminating zero */
+    BB_OPTION_PATH_MAX = 64,  /* bytes of a key with its section, with the terminating zero */
+};
 
 /* The row of `section`.`name`, or NULL. */
 const bb_option *bb_option_find(const char *section, bb_span name);
 
 /* "limits.connections" */
-char *bb_option_path(const bb_option *option, char text[BB_OPTION_TEXT_MAX]);
+char *bb_option_path(const bb_option *option, char text[BB_OPTION_PATH_MAX]);
 
 /* What the row allows, for people: "a number from 1 to 65535". */
 char *bb_option_allowed(const bb_option *option, char text[BB_OPTION_TEXT_MAX]);
@@ -66,6 +69,9 @@ BB_MUST_USE bool bb_option_set(const bb_option *option, void *base, bb_span valu
 char *bb_option_value(const bb_option *option, const void *base, char *text, size_t cap);
 
 bool bb_option_equal(const bb_option *option, const bb_settings *a, const bb_settings *b);
+
+/* Copy one value, of any type but the listeners. False when there is no memory. */
+BB_MUST_USE bool bb_option_copy(const bb_option *option, bb_settings *to, const bb_settings *from);
 
 /* Add one listener to the end of the list. False when there is no memory. */
 BB_MUST_USE bool bb_option_add_listener(bb_settings *settings, const bb_listener_settings *listener);

@@ -1,0 +1,104 @@
+#include "server/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "server/option.h"
+
+static const char introduction[] =
+    "# Configuration\n"
+    "\n"
+    "`busbard` reads one YAML file: `busbard -c FILE`. Without a file it listens on 127.0.0.1 and [::1], port 1883, "
+    "and\n"
+    "clients need no user name. `busbard --check -c FILE` checks a file and says what differs from the defaults;\n"
+    "[busbard.example.yaml](busbard.example.yaml) is one to start from. This page is what `busbard --help-config` "
+    "prints.\n"
+    "\n"
+    "* A key that is not in the file has its default. An unknown key, a key that is there twice or a value that is "
+    "not\n"
+    "  allowed is an error with its line and column; all errors are told at once, and nothing is started.\n"
+    "* **Sizes** are a number and a unit, `64 KB` or `64KB`: bytes (also without a unit), KB, MB, GB, TB. A KB is "
+    "1024\n"
+    "  bytes.\n"
+    "* **Times** are a number and a unit, `10 s`: ms, s (also without a unit), min, h, days.\n"
+    "* **Yes and no** may also be written true and false, or on and off.\n"
+    "* `--listen`, `--workers`, `--log-level` and `--log-format` win over the file.\n"
+    "* At **SIGHUP** the file is read again. A key with \"at once\" in the column *reload* then takes effect, for\n"
+    "  connections where it concerns them from the next one on; others wait for a restart, and the log names them. A\n"
+    "  file with errors changes nothing.\n"
+    "* Anchors, aliases and tags of YAML are refused. A file may have up to 1 MB.\n"
+    "* Exit codes: 0 after a clean stop, 2 for errors in the file or on the command line, 1 for all others.\n";
+
+static const char listener_text[] =
+    "\nEach listener is a map of the keys below, or in short `ADDRESS:PORT`. An IPv6 address has brackets there, and\n"
+    "YAML then needs quotes. A single listener needs no list.\n"
+    "\n"
+    "```yaml\n"
+    "listeners:\n"
+    "  - 127.0.0.1:1883\n"
+    "  - \"[::1]:1883\"\n"
+    "  - {address: 192.0.2.1, port: 1884, optional: yes}\n"
+    "```\n\n";
+
+static void print_row(FILE *out, const bb_option *option, const char *standard)
+{
+    char allowed[BB_OPTION_TEXT_MAX];
+    fprintf(out, "| `%s` | %s | %s | %s | %s |\n", option->name, bb_option_allowed(option, allowed), standard,
+            option->at_once ? "at once" : "restart", option->help);
+}
+
+static void print_head(FILE *out)
+{
+    fputs("| key | value | default | reload | meaning |\n|---|---|---|---|---|\n", out);
+}
+
+static void print_keys(FILE *out, const char *section, const bb_settings *defaults)
+{
+    char standard[BB_CONFIG_VALUE_TEXT_MAX];
+    print_head(out);
+    for (size_t i = 0; i < bb_option_count; i++)
+        if (strcmp(bb_options[i].section, section) == 0)
+            print_row(out, &bb_options[i], bb_option_value(&bb_options[i], defaults, standard, sizeof standard));
+}
+
+static void print_listener_keys(FILE *out)
+{
+    static const char *const standards[] = {"(must be given)", "1883", "no"};
+    fputs("\n## Keys of one listener\n", out);
+    fputs(listener_text, out);
+    print_head(out);
+    for (size_t i = 0; i < bb_listener_option_count; i++)
+        print_row(out, &bb_listener_options[i], standards[i]);
+}
+
+static void print_all(FILE *out, const bb_settings *defaults)
+{
+    fputs(introduction, out);
+    fputs("\n## At the top of the file\n\n", out);
+    print_keys(out, "", defaults);
+    print_listener_keys(out);
+    for (size_t i = 0; i < bb_option_section_count; i++) {
+        fprintf(out, "\n## `%s`\n\n%s\n\n", bb_option_sections[i].name, bb_option_sections[i].help);
+        print_keys(out, bb_option_sections[i].name, defaults);
+    }
+}
+
+char *bb_config_help(void)
+{
+    char *text = NULL;
+    size_t size;
+    bb_settings defaults;
+    FILE *out = open_memstream(&text, &size);
+    bool ok = out && bb_settings_init(&defaults);
+    if (ok) {
+        print_all(out, &defaults);
+        bb_settings_deinit(&defaults);
+    }
+    if (out && fclose(out) != 0)
+        ok = false;
+    if (!ok) {
+        free(text);
+        text = NULL;
+    }
+    return text;
+}
