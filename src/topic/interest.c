@@ -420,7 +420,9 @@ static group_outcome group_enter(bb_interest *interest, bb_mem *mem, const enter
 {
     shape_pin(interest, form);
     lock(interest, form->stripe);
-    group_tally *group = group_new(interest, mem, form, hash);
+    group_tally *group = group_find(interest, form, hash); /* another destination may have been faster */
+    if (!group)
+        group = group_new(interest, mem, form, hash);
     if (group)
         group->at[destination] = now;
     unlock(interest, form->stripe);
