@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "server/option.h"
 #include "server/printable.h"
 
 static size_t write_place(char *text, size_t cap, const bb_config_place *place)
@@ -35,4 +36,13 @@ const char *bb_config_shown(bb_span bytes, char text[BB_CONFIG_SHOWN_MAX])
     size_t len = bb_printable(text, BB_CONFIG_SHOWN_MAX - sizeof "...", bytes, BB_PRINTABLE_TEXT, &whole);
     memcpy(text + len, whole ? "" : "...", whole ? 1 : sizeof "...");
     return text;
+}
+
+void bb_config_add_listener(bb_settings *settings, bb_config_report *report, bb_config_place place,
+                            const bb_listener_settings *listener)
+{
+    char text[BB_ENDPOINT_TEXT_MAX];
+    const char *problem = bb_option_add_listener(settings, listener);
+    if (problem)
+        bb_config_problem_add(report, place, "listeners: %s %s", bb_listener_text(listener, text), problem);
 }

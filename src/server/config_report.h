@@ -21,4 +21,8 @@ enum { BB_CONFIG_SHOWN_MAX = 64 }; /* bytes of a key or value that a message sho
 /* `bytes` as a message shows them: made harmless, cut, with a terminating zero. */
 const char *bb_config_shown(bb_span bytes, char text[BB_CONFIG_SHOWN_MAX]);
 
+/* Add one listener to the settings, or say why not. */
+void bb_config_add_listener(bb_settings *settings, bb_config_report *report, bb_config_place place,
+                            const bb_listener_settings *listener);
+
 #endif

@@ -474,24 +474,34 @@ bool bb_option_parse_listener(bb_span text, bb_listener_settings *out, const cha
     return true;
 }
 
-bool bb_option_add_listener(bb_settings *settings, const bb_listener_settings *listener)
+static bool is_listed(const bb_settings *settings, const bb_listener_settings *listener)
 {
+    for (size_t i = 0; i < settings->listener_count; i++)
+        if (listener->port && settings->listeners[i].port == listener->port &&
+            strcmp(settings->listeners[i].address, listener->address) == 0)
+            return true;
+    return false;
+}
+
+const char *bb_option_add_listener(bb_settings *settings, const bb_listener_settings *listener)
+{
+    if (is_listed(settings, listener))
+        return "is in the list twice";
+    if (settings->listener_count == BB_LISTENERS_MAX)
+        return "is one more than the list may have (64)";
     size_t size = (settings->listener_count + 1) * sizeof *listener;
     bb_listener_settings *grown = realloc(settings->listeners, size);
     if (!grown)
-        return false;
+        return "does not fit into memory";
     grown[settings->listener_count++] = *listener;
     settings->listeners = grown;
-    return true;
+    return NULL;
 }
 
-static bool add_listener(bb_settings *settings, bb_span value, const char **hint)
+void bb_option_clear_listeners(bb_settings *settings)
 {
-    bb_listener_settings listener;
-    if (!bb_option_parse_listener(value, &listener, hint))
-        return false;
-    *hint = "there is no memory";
-    return bb_option_add_listener(settings, &listener);
+    settings->listener_count = 0;
+    settings->listeners_are_default = false;
 }
 
 /* --- one value */
@@ -595,12 +605,11 @@ static bool parse_plain(const bb_option *option, bb_span value, uint64_t *out, c
 bool bb_option_set(const bb_option *option, void *base, bb_span value, const char **hint)
 {
     *hint = NULL;
+    BB_CHECK(option->type != BB_OPTION_LISTENERS);
     if (option->type == BB_OPTION_PATH)
         return set_path(option, base, value, hint);
     if (option->type == BB_OPTION_ADDRESS)
         return set_address(value, (char *)base + option->offset, hint);
-    if (option->type == BB_OPTION_LISTENERS)
-        return add_listener(base, value, hint);
 
     uint64_t plain;
     if (!parse_plain(option, value, &plain, hint))

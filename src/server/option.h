@@ -61,8 +61,8 @@ char *bb_option_path(const bb_option *option, char text[BB_OPTION_PATH_MAX]);
 /* What the row allows, for people: "a number from 1 to 65535". */
 char *bb_option_allowed(const bb_option *option, char text[BB_OPTION_TEXT_MAX]);
 
-/* Put `value` into the struct at `base` that the row's offset counts from. For the listeners, one more is added. On
- * failure false, and `hint` may be set to a static text that says more than bb_option_allowed. */
+/* Put `value` into the struct at `base` that the row's offset counts from. Any type but the
+ * listeners. On failure false, and `hint` may be set to a static text that says more than bb_option_allowed. */
 BB_MUST_USE bool bb_option_set(const bb_option *option, void *base, bb_span value, const char **hint);
 
 /* The value at `base`, as people would write it; cut with "..." where it is longer than `cap`. */
@@ -73,8 +73,11 @@ bool bb_option_equal(const bb_option *option, const bb_settings *a, const bb_set
 /* Copy one value, of any type but the listeners. False when there is no memory. */
 BB_MUST_USE bool bb_option_copy(const bb_option *option, bb_settings *to, const bb_settings *from);
 
-/* Add one listener to the end of the list. False when there is no memory. */
-BB_MUST_USE bool bb_option_add_listener(bb_settings *settings, const bb_listener_settings *listener);
+/* Add one listener to the end of the list. NULL, or why not: static text that goes on after the listener's own. */
+BB_MUST_USE const char *bb_option_add_listener(bb_settings *settings, const bb_listener_settings *listener);
+
+/* The list is given anew: forget the default, or what the file said. */
+void bb_option_clear_listeners(bb_settings *settings);
 
 /* "127.0.0.1:1883", "[::1]:1883" or an address alone, which means port 1883. */
 BB_MUST_USE bool bb_option_parse_listener(bb_span text, bb_listener_settings *out, const char **hint);
