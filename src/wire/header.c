@@ -7,6 +7,27 @@ static const uint8_t flags_of_type[16] = {
     [0] = NO_FLAGS, [BB_PUBLISH] = ANY_FLAGS, [BB_PUBREL] = 0x2, [BB_SUBSCRIBE] = 0x2, [BB_UNSUBSCRIBE] = 0x2,
 };
 
+/* Which statement wrong flags break. */
+static const char *flags_clause(uint8_t type)
+{
+    switch (type) {
+    case 0:
+        return "2.1.2"; /* this type does not exist */
+    case BB_PUBREL:
+        return "MQTT-3.6.1-1";
+    case BB_SUBSCRIBE:
+        return "MQTT-3.8.1-1";
+    case BB_UNSUBSCRIBE:
+        return "MQTT-3.10.1-1";
+    case BB_DISCONNECT:
+        return "MQTT-3.14.1-1";
+    case BB_AUTH:
+        return "MQTT-3.15.1-1";
+    default:
+        return "MQTT-2.1.3-1";
+    }
+}
+
 static bool flags_allowed(uint8_t first, bool ignore_dup)
 {
     uint8_t wanted = flags_of_type[first >> 4];
@@ -22,7 +43,7 @@ static inline bb_status decode(bb_span in, bool ignore_dup, bb_header *out, bb_f
         return BB_MORE;
     uint8_t first = in.data[0];
     if (BB_UNLIKELY(!flags_allowed(first, ignore_dup)))
-        return bb_fault_set(fault, BB_E_MALFORMED, 0, "MQTT-2.1.3-1");
+        return bb_fault_set(fault, BB_E_MALFORMED, 0, flags_clause(first >> 4));
 
     uint32_t remaining = 0;
     for (unsigned i = 1; i <= 4; i++) {

@@ -1,0 +1,69 @@
+#include "wire/roundtrip.h"
+#include "wire/vector_test.h"
+
+static bb_status decode(const bb_header *header, bb_span body, bb_version version, bb_fault *fault)
+{
+    bb_subscribe packet;
+    bb_packet_type type = (bb_packet_type)header->type;
+    bb_status status = bb_subscribe_decode(type, body, version, &packet, fault);
+    if (status == BB_OK)
+        bb_roundtrip_subscribe(type, &packet);
+    return status;
+}
+
+static void vectors_decode_as_they_say(void **state)
+{
+    check_vectors("subscribe", decode);
+    check_vectors("unsubscribe", decode);
+}
+
+static void entries_come_out_in_order(void **state)
+{
+    static const uint8_t body[] = "\x00\x07\x02\x0B\x05\x00\x01"
+                                  "a\x2D\x00\x03"
+                                  "b/#\x12";
+    bb_subscribe packet;
+    bb_filter_entry entry;
+    assert_int_equal(bb_subscribe_decode(BB_SUBSCRIBE, bb_span_of(body, sizeof(body) - 1), BB_MQTT_5, &packet, NULL),
+                     BB_OK);
+    assert_int_equal(packet.packet_id, 7);
+    assert_int_equal(packet.properties.subscription_id, 5);
+
+    assert_true(bb_filter_next(BB_SUBSCRIBE, &packet.entries, &entry));
+    assert_true(bb_span_equal(entry.filter, BB_SPAN_LITERAL("a")));
+    assert_int_equal(entry.qos, 1);
+    assert_true(entry.no_local && entry.retain_as_published);
+    assert_int_equal(entry.retain_handling, 2);
+
+    assert_true(bb_filter_next(BB_SUBSCRIBE, &packet.entries, &entry));
+    assert_true(bb_span_equal(entry.filter, BB_SPAN_LITERAL("b/#")));
+    assert_int_equal(entry.qos, 2);
+    assert_false(entry.no_local || entry.retain_as_published);
+    assert_int_equal(entry.retain_handling, 1);
+    assert_false(bb_filter_next(BB_SUBSCRIBE, &packet.entries, &entry));
+}
+
+static void answers_have_a_code_for_each_filter(void **state)
+{
+    bb_span codes = BB_SPAN_LITERAL("\x00\x02\x87");
+    uint8_t out[16];
+    assert_int_equal(bb_suback_encode(out, 8, BB_SUBACK, BB_MQTT_5, 0x102, codes), 8);
+    assert_memory_equal(out, "\x90\x06\x01\x02\x00\x00\x02\x87", 8);
+    assert_int_equal(bb_suback_encode(out, 7, BB_SUBACK, BB_MQTT_311, 0x102, codes), 7);
+    assert_memory_equal(out, "\x90\x05\x01\x02\x00\x02\x80", 7);
+    assert_int_equal(bb_suback_encode(out, 8, BB_UNSUBACK, BB_MQTT_5, 1, codes), 8);
+    assert_memory_equal(out, "\xB0\x06\x00\x01\x00\x00\x02\x87", 8);
+    assert_int_equal(bb_suback_encode(out, 4, BB_UNSUBACK, BB_MQTT_31, 1, codes), 4);
+    assert_memory_equal(out, "\xB0\x02\x00\x01", 4);
+    assert_int_equal(bb_suback_encode(out, 7, BB_SUBACK, BB_MQTT_5, 1, codes), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(vectors_decode_as_they_say),
+        cmocka_unit_test(entries_come_out_in_order),
+        cmocka_unit_test(answers_have_a_code_for_each_filter),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
