@@ -7,6 +7,7 @@
 
 #include "server/config_report.h"
 #include "server/config_yaml.h"
+#include "server/endpoint.h"
 #include "server/option.h"
 
 /* --- the command line */
@@ -27,7 +28,7 @@ static void override_listeners(const bb_override *override, bb_settings *setting
     const char *hint = "";
     bb_config_place place = {override->option, 0, 0};
     bb_span value = bb_span_text(override->value);
-    if (bb_option_parse_listener(value, &listener, &hint))
+    if (bb_endpoint_parse(value, &listener, &hint))
         bb_config_add_listener(settings, report, place, &listener);
     else
         bb_config_problem_add(report, place,

@@ -13,6 +13,7 @@
 
 #include "server/config_diagnose.h"
 #include "server/config_report.h"
+#include "server/endpoint.h"
 #include "server/option.h"
 #include "server/suggest.h"
 
@@ -369,8 +370,7 @@ static void read_listener(reader *r)
     const char *hint = NULL;
     if (at(r, YAML_MAPPING_START_EVENT)) {
         read_listener_map(r, &listener);
-    } else if (!at(r, YAML_SCALAR_EVENT) || at_nothing(r) ||
-               !bb_option_parse_listener(scalar_of_event(r), &listener, &hint)) {
+    } else if (!at(r, YAML_SCALAR_EVENT) || at_nothing(r) || !bb_endpoint_parse(scalar_of_event(r), &listener, &hint)) {
         report_listener(r, hint);
         skip_value(r);
     }

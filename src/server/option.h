@@ -79,7 +79,4 @@ BB_MUST_USE const char *bb_option_add_listener(bb_settings *settings, const bb_l
 /* The list is given anew: forget the default, or what the file said. */
 void bb_option_clear_listeners(bb_settings *settings);
 
-/* "127.0.0.1:1883", "[::1]:1883" or an address alone, which means port 1883. */
-BB_MUST_USE bool bb_option_parse_listener(bb_span text, bb_listener_settings *out, const char **hint);
-
 #endif

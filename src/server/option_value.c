@@ -1,0 +1,462 @@
+#include "server/option.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "server/endpoint.h"
+#include "server/unit.h"
+
+/* --- units */
+
+typedef struct unit {
+    const char *name;
+    uint64_t factor;
+} unit;
+
+/* The name that we write ourselves comes first among those of a factor, and small factors before large. Capitals do not
+ * count. A KB is 1024 bytes, as memory is counted. */
+// clang-format off
+static const unit sizes[] = {
+    {"bytes", 1}, {"byte", 1}, {"B", 1},
+    {"KB", BB_KB}, {"KiB", BB_KB}, {"K", BB_KB},
+    {"MB", BB_MB}, {"MiB", BB_MB}, {"M", BB_MB},
+    {"GB", BB_GB}, {"GiB", BB_GB}, {"G", BB_GB},
+    {"TB", BB_TB}, {"TiB", BB_TB}, {"T", BB_TB},
+};
+static const unit times[] = {
+    {"ms", 1},
+    {"s", 1000}, {"sec", 1000}, {"second", 1000}, {"seconds", 1000},
+    {"min", BB_MINUTE_S * 1000}, {"minute", BB_MINUTE_S * 1000}, {"minutes", BB_MINUTE_S * 1000},
+    {"h", BB_HOUR_S * 1000}, {"hour", BB_HOUR_S * 1000}, {"hours", BB_HOUR_S * 1000},
+    {"days", BB_DAY_S * 1000}, {"day", BB_DAY_S * 1000}, {"d", BB_DAY_S * 1000},
+};
+// clang-format on
+enum { SIZE_UNITS = sizeof sizes / sizeof sizes[0], TIME_UNITS = sizeof times / sizeof times[0] };
+
+static bool is_word(bb_span text, const char *word)
+{
+    return word && text.len == strlen(word) && strncasecmp((const char *)text.data, word, text.len) == 0;
+}
+
+/* Digits at the front of `text`; returns how many there are, 0 also when the number does not fit. */
+static size_t parse_digits(bb_span text, uint64_t *out)
+{
+    uint64_t number = 0;
+    size_t i = 0;
+    for (; i < text.len && text.data[i] >= '0' && text.data[i] <= '9'; i++)
+        if (__builtin_mul_overflow(number, 10, &number) ||
+            __builtin_add_overflow(number, (uint64_t)(text.data[i] - '0'), &number))
+            return 0;
+    *out = number;
+    return i;
+}
+
+static bool parse_number(bb_span text, uint64_t *out)
+{
+    return text.len > 0 && parse_digits(text, out) == text.len;
+}
+
+/* A number and a unit, with or without a space between; `bare` is the factor of a number alone. */
+static bool parse_quantity(bb_span text, const unit *units, size_t count, uint64_t bare, uint64_t *out)
+{
+    uint64_t number;
+    size_t digits = parse_digits(text, &number);
+    if (digits == 0)
+        return false;
+    bb_span rest = bb_span_from(text, digits);
+    while (rest.len && rest.data[0] == ' ')
+        rest = bb_span_from(rest, 1);
+    if (rest.len == 0)
+        return !__builtin_mul_overflow(number, bare, out);
+    for (size_t i = 0; i < count; i++)
+        if (is_word(rest, units[i].name))
+            return !__builtin_mul_overflow(number, units[i].factor, out);
+    return false;
+}
+
+/* --- text with an end */
+
+typedef struct buffer {
+    char *at;
+    size_t len, cap;
+} buffer;
+
+__attribute__((format(printf, 2, 3))) static void add(buffer *out, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vsnprintf(out->at + out->len, out->cap - out->len, format, arguments);
+    va_end(arguments);
+    out->len += len > 0 ? (size_t)len : 0;
+    if (out->len >= out->cap) {
+        out->len = out->cap - 1;
+        if (out->cap > sizeof "...")
+            memcpy(out->at + out->cap - sizeof "...", "...", sizeof "...");
+    }
+}
+
+/* "days", but "1 day"; units of one or two letters have no plural. */
+static size_t name_length(const char *name, uint64_t number)
+{
+    size_t len = strlen(name);
+    return number == 1 && len > 2 && name[len - 1] == 's' ? len - 1 : len;
+}
+
+/* In the largest unit that divides `amount`. */
+static void add_quantity(buffer *out, uint64_t amount, const unit *units, size_t count)
+{
+    const unit *best = &units[0];
+    for (size_t i = 1; i < count; i++)
+        if (units[i].factor > best->factor && amount && amount % units[i].factor == 0)
+            best = &units[i];
+    uint64_t number = amount / best->factor;
+    add(out, "%llu %.*s", (unsigned long long)number, (int)name_length(best->name, number), best->name);
+}
+
+static void add_amount(buffer *out, const bb_option *option, uint64_t amount)
+{
+    switch (option->type) {
+    case BB_OPTION_SIZE:
+        add_quantity(out, amount, sizes, SIZE_UNITS);
+        return;
+    case BB_OPTION_TIME_S:
+        add_quantity(out, amount * 1000, times + 1, TIME_UNITS - 1);
+        return;
+    case BB_OPTION_TIME_MS:
+        add_quantity(out, amount, times, TIME_UNITS);
+        return;
+    default:
+        add(out, "%llu", (unsigned long long)amount);
+        return;
+    }
+}
+
+static void add_choices(buffer *out, const char *const *choices)
+{
+    for (size_t i = 0; choices[i]; i++)
+        add(out, "%s%s", i == 0 ? "" : choices[i + 1] ? ", " : " or ", choices[i]);
+}
+
+static void add_bounds(buffer *out, const bb_option *option, const char *what)
+{
+    add(out, "%s from ", what);
+    add_amount(out, option, option->min);
+    add(out, " to ");
+    add_amount(out, option, option->max);
+}
+
+char *bb_option_allowed(const bb_option *option, char text[BB_OPTION_TEXT_MAX])
+{
+    buffer out = {text, 0, BB_OPTION_TEXT_MAX};
+    switch (option->type) {
+    case BB_OPTION_YES_NO:
+        add(&out, "yes or no");
+        break;
+    case BB_OPTION_NUMBER:
+        add_bounds(&out, option, "a number");
+        break;
+    case BB_OPTION_SIZE:
+        add_bounds(&out, option, "a size");
+        break;
+    case BB_OPTION_TIME_S:
+    case BB_OPTION_TIME_MS:
+        add_bounds(&out, option, "a time");
+        break;
+    case BB_OPTION_CHOICE:
+        add_choices(&out, option->choices);
+        break;
+    case BB_OPTION_PATH:
+        add(&out, "the path of a file");
+        break;
+    case BB_OPTION_ADDRESS:
+        add(&out, "an IPv4 or IPv6 address");
+        break;
+    case BB_OPTION_LISTENERS:
+        add(&out, "a list of addresses with ports, each like 127.0.0.1:1883 or \"[::1]:1883\"");
+        break;
+    }
+    if (option->word)
+        add(&out, ", or %s", option->word);
+    return text;
+}
+
+/* --- values in and out of the struct */
+
+static void store(const bb_option *option, void *base, uint64_t value)
+{
+    uint8_t *at = (uint8_t *)base + option->offset;
+    switch (option->width) {
+    case 1:
+        *at = (uint8_t)value;
+        return;
+    case 2:
+        memcpy(at, &(uint16_t){(uint16_t)value}, sizeof(uint16_t));
+        return;
+    case 4:
+        memcpy(at, &(uint32_t){(uint32_t)value}, sizeof(uint32_t));
+        return;
+    default:
+        BB_CHECK(option->width == sizeof value);
+        memcpy(at, &value, sizeof value);
+        return;
+    }
+}
+
+static uint64_t load(const bb_option *option, const void *base)
+{
+    const uint8_t *at = (const uint8_t *)base + option->offset;
+    uint16_t two;
+    uint32_t four;
+    uint64_t eight;
+    switch (option->width) {
+    case 1:
+        return *at;
+    case 2:
+        memcpy(&two, at, sizeof two);
+        return two;
+    case 4:
+        memcpy(&four, at, sizeof four);
+        return four;
+    default:
+        BB_CHECK(option->width == sizeof eight);
+        memcpy(&eight, at, sizeof eight);
+        return eight;
+    }
+}
+
+static char **path_at(const bb_option *option, void *base)
+{
+    return (char **)(void *)((uint8_t *)base + option->offset);
+}
+
+static const char *const_path_at(const bb_option *option, const void *base)
+{
+    char *path;
+    memcpy(&path, (const uint8_t *)base + option->offset, sizeof path);
+    return path;
+}
+
+/* --- the list of listeners */
+
+static bool is_listed(const bb_settings *settings, const bb_listener_settings *listener)
+{
+    for (size_t i = 0; i < settings->listener_count; i++)
+        if (listener->port && settings->listeners[i].port == listener->port &&
+            strcmp(settings->listeners[i].address, listener->address) == 0)
+            return true;
+    return false;
+}
+
+const char *bb_option_add_listener(bb_settings *settings, const bb_listener_settings *listener)
+{
+    if (is_listed(settings, listener))
+        return "is in the list twice";
+    if (settings->listener_count == BB_LISTENERS_MAX)
+        return "is one more than the list may have (64)";
+    size_t size = (settings->listener_count + 1) * sizeof *listener;
+    bb_listener_settings *grown = realloc(settings->listeners, size);
+    if (!grown)
+        return "does not fit into memory";
+    grown[settings->listener_count++] = *listener;
+    settings->listeners = grown;
+    return NULL;
+}
+
+void bb_option_clear_listeners(bb_settings *settings)
+{
+    settings->listener_count = 0;
+    settings->listeners_are_default = false;
+}
+
+/* --- one value */
+
+static bool parse_yes_no(bb_span value, uint64_t *out)
+{
+    static const char *const words[] = {"no", "yes", "false", "true", "off", "on"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (is_word(value, words[i])) {
+            *out = i % 2;
+            return true;
+        }
+    return false;
+}
+
+static bool parse_choice(bb_span value, const char *const *choices, uint64_t *out)
+{
+    for (size_t i = 0; choices[i]; i++)
+        if (is_word(value, choices[i])) {
+            *out = i;
+            return true;
+        }
+    return false;
+}
+
+static bool parse_seconds(bb_span value, uint64_t *out, const char **hint)
+{
+    uint64_t ms;
+    if (!parse_quantity(value, times, TIME_UNITS, 1000, &ms)) {
+        *hint = "units are s, min, h and days";
+        return false;
+    }
+    if (ms % 1000) {
+        *hint = "only whole seconds are possible here";
+        return false;
+    }
+    *out = ms / 1000;
+    return true;
+}
+
+/* Numbers, sizes and times alike: parse, then compare with the bounds. */
+static bool parse_amount(const bb_option *option, bb_span value, uint64_t *out, const char **hint)
+{
+    uint64_t amount;
+    switch (option->type) {
+    case BB_OPTION_SIZE:
+        *hint = "units are bytes, KB, MB and GB";
+        if (!parse_quantity(value, sizes, SIZE_UNITS, 1, &amount))
+            return false;
+        break;
+    case BB_OPTION_TIME_S:
+        if (!parse_seconds(value, &amount, hint))
+            return false;
+        break;
+    case BB_OPTION_TIME_MS:
+        *hint = "units are ms, s, min and h";
+        if (!parse_quantity(value, times, TIME_UNITS, 1000, &amount))
+            return false;
+        break;
+    default:
+        if (!parse_number(value, &amount))
+            return false;
+        break;
+    }
+    *hint = NULL;
+    *out = amount;
+    return (amount >= option->min && amount <= option->max) || (option->word && amount == option->word_value);
+}
+
+static bool set_path(const bb_option *option, void *base, bb_span value, const char **hint)
+{
+    char **path = path_at(option, base);
+    char *copy = NULL;
+    if (value.len == 0 || memchr(value.data, '\0', value.len))
+        return false;
+    if (!is_word(value, option->word)) {
+        copy = strndup((const char *)value.data, value.len);
+        if (!copy) {
+            *hint = "there is no memory";
+            return false;
+        }
+    }
+    free(*path);
+    *path = copy;
+    return true;
+}
+
+static bool parse_plain(const bb_option *option, bb_span value, uint64_t *out, const char **hint)
+{
+    if (is_word(value, option->word)) {
+        *out = option->word_value;
+        return true;
+    }
+    if (option->type == BB_OPTION_YES_NO)
+        return parse_yes_no(value, out);
+    if (option->type == BB_OPTION_CHOICE)
+        return parse_choice(value, option->choices, out);
+    return parse_amount(option, value, out, hint);
+}
+
+bool bb_option_set(const bb_option *option, void *base, bb_span value, const char **hint)
+{
+    *hint = NULL;
+    BB_CHECK(option->type != BB_OPTION_LISTENERS);
+    if (option->type == BB_OPTION_PATH)
+        return set_path(option, base, value, hint);
+    if (option->type == BB_OPTION_ADDRESS)
+        return bb_endpoint_parse_address(value, (char *)base + option->offset, hint);
+
+    uint64_t plain;
+    if (!parse_plain(option, value, &plain, hint))
+        return false;
+    store(option, base, plain);
+    return true;
+}
+
+static void add_listeners(buffer *out, const bb_settings *settings)
+{
+    char text[BB_ENDPOINT_TEXT_MAX];
+    for (size_t i = 0; i < settings->listener_count; i++)
+        add(out, "%s%s%s", i ? ", " : "", bb_listener_text(&settings->listeners[i], text),
+            settings->listeners[i].optional ? " (optional)" : "");
+}
+
+static void add_plain(buffer *out, const bb_option *option, uint64_t value)
+{
+    if (option->word && value == option->word_value)
+        add(out, "%s", option->word);
+    else if (option->type == BB_OPTION_YES_NO)
+        add(out, "%s", value ? "yes" : "no");
+    else if (option->type == BB_OPTION_CHOICE)
+        add(out, "%s", option->choices[value]);
+    else
+        add_amount(out, option, value);
+}
+
+char *bb_option_value(const bb_option *option, const void *base, char *text, size_t cap)
+{
+    buffer out = {text, 0, cap};
+    text[0] = '\0';
+    if (option->type == BB_OPTION_LISTENERS)
+        add_listeners(&out, base);
+    else if (option->type == BB_OPTION_ADDRESS)
+        add(&out, "%s", (const char *)base + option->offset);
+    else if (option->type == BB_OPTION_PATH)
+        add(&out, "%s", const_path_at(option, base) ? const_path_at(option, base) : option->word);
+    else
+        add_plain(&out, option, load(option, base));
+    return text;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_listeners(const bb_settings *a, const bb_settings *b)
+{
+    if (a->listener_count != b->listener_count)
+        return false;
+    for (size_t i = 0; i < a->listener_count; i++) {
+        const bb_listener_settings *x = &a->listeners[i], *y = &b->listeners[i];
+        if (strcmp(x->address, y->address) != 0 || x->port != y->port || x->optional != y->optional)
+            return false;
+    }
+    return true;
+}
+
+bool bb_option_equal(const bb_option *option, const bb_settings *a, const bb_settings *b)
+{
+    if (option->type == BB_OPTION_LISTENERS)
+        return same_listeners(a, b);
+    if (option->type == BB_OPTION_PATH)
+        return same_text(const_path_at(option, a), const_path_at(option, b));
+    return load(option, a) == load(option, b);
+}
+
+bool bb_option_copy(const bb_option *option, bb_settings *to, const bb_settings *from)
+{
+    BB_CHECK(option->type != BB_OPTION_LISTENERS);
+    if (option->type != BB_OPTION_PATH) {
+        store(option, to, load(option, from));
+        return true;
+    }
+    const char *path = const_path_at(option, from);
+    char *copy = path ? strdup(path) : NULL;
+    if (path && !copy)
+        return false;
+    free(*path_at(option, to));
+    *path_at(option, to) = copy;
+    return true;
+}
