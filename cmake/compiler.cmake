@@ -11,7 +11,9 @@ target_include_directories(bb_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
 target_compile_definitions(bb_options INTERFACE _GNU_SOURCE)
 target_compile_options(bb_options INTERFACE
     -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wundef
-    -Wvla -Wformat=2 -Wno-unused-parameter -fno-strict-aliasing -fno-omit-frame-pointer)
+    -Wvla -Wformat=2 -Wno-unused-parameter -fno-strict-aliasing -fno-omit-frame-pointer
+    -fPIE) # not -fPIC: nothing here becomes a shared library, and -fPIC keeps gcc from inlining what other files see
+target_link_options(bb_options INTERFACE -pie)
 if(BUSBAR_WERROR)
     target_compile_options(bb_options INTERFACE -Werror)
 endif()
