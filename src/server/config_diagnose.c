@@ -115,3 +115,20 @@ const char *bb_config_mosquitto_key(bb_span theirs)
             return mosquitto_words[i].ours;
     return NULL;
 }
+
+const char *bb_config_explain_yaml(const char *problem)
+{
+    static const struct {
+        const char *problem, *explanation;
+    } known[] = {
+        {"did not find expected key", "; is the line indented exactly like its neighbours?"},
+        {"mapping values are not allowed in this context", "; is the line above complete, and this one not indented "
+                                                           "too far?"},
+        {"could not find expected ':'", "; every key needs a colon and a space after it"},
+        {"found character that cannot start any token", "; a text that starts with this character needs quotes"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(problem, known[i].problem) == 0)
+            return known[i].explanation;
+    return "";
+}

@@ -13,6 +13,9 @@ const char *bb_config_diagnose_format(bb_span text);
 /* Line `number` (from 1) is not YAML: a usual reason that it shows, or NULL. */
 const char *bb_config_diagnose_line(bb_span text, uint32_t number);
 
+/* What libyaml's `problem` mostly comes from, as the end of a sentence; "" where there is nothing to add. */
+const char *bb_config_explain_yaml(const char *problem);
+
 /* Our key for what mosquitto.conf calls `theirs`, or NULL. */
 const char *bb_config_mosquitto_key(bb_span theirs);
 

@@ -296,9 +296,12 @@ static void what_is_not_yaml_says_where(void **state)
                                         "scanning a quoted scalar that starts in line 1)");
     expect_problem("workers: 4\nanonymous no\n",
                    "f.yaml:3:1: this is not valid YAML: could not find expected ':' (while "
-                   "scanning a simple key that starts in line 2)");
+                   "scanning a simple key that starts in line 2); every key needs a colon and a space after it");
     expect_problem("workers 4\nanonymous no\n",
                    "f.yaml:1:1: found 'workers 4 anonymous no', allowed are lines like 'workers: 4'");
+    expect_problem("limits:\n  inflight: 5\n workers: 3\n",
+                   "f.yaml:3:2: this is not valid YAML: did not find expected key (while parsing a block mapping that "
+                   "starts in line 1); is the line indented exactly like its neighbours?");
     expect_problem("- workers\n", "f.yaml:1:1: found a list, allowed are lines like 'workers: 4'");
     expect_problem("workers: 4\n---\nworkers: 5\n", "f.yaml:2:1: a second document starts here; one file has one");
     expect_problem("workers: 4\n# \xff\n", "f.yaml:2:3: this is not text in UTF-8: invalid leading UTF-8 octet (0xff)");

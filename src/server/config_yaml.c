@@ -99,10 +99,12 @@ static void report_syntax(reader *r)
     if (known)
         bb_config_problem_add(r->report, place, "%s", known);
     else if (r->yaml.context && r->yaml.context_mark.line + 1 != place.line)
-        bb_config_problem_add(r->report, place, "this is not valid YAML: %s (%s that starts in line %zu)",
-                              r->yaml.problem, r->yaml.context, r->yaml.context_mark.line + 1);
+        bb_config_problem_add(r->report, place, "this is not valid YAML: %s (%s that starts in line %zu)%s",
+                              r->yaml.problem, r->yaml.context, r->yaml.context_mark.line + 1,
+                              bb_config_explain_yaml(r->yaml.problem));
     else
-        bb_config_problem_add(r->report, place, "this is not valid YAML: %s", r->yaml.problem);
+        bb_config_problem_add(r->report, place, "this is not valid YAML: %s%s", r->yaml.problem,
+                              bb_config_explain_yaml(r->yaml.problem));
 }
 
 static void report_parser(reader *r)
