@@ -2,12 +2,12 @@
  *
  *   bb_index
  *     shapes[] ──────────── which shapes are in use, and by how many filters
- *     filters (bb_table) ─► entry "site/+/power"
+ *     exact, wild ────────► entry "site/+/power"             (bb_table, by fingerprint)
  *                             set.members ─► [s0][s1][s2]      one member: into the entry itself
  *                             first         s0, made with the entry; later ones are allocated
  *                             groups ─────► group "g" ─► group "h"
- *     groups (bb_table) ──► the same groups, by fingerprint
- *     trie ───────────────► entries whose shape found no slot (also in `filters`, where find sees them)
+ *     groups ─────────────► the same groups                  (bb_table, by fingerprint)
+ *     trie ───────────────► entries whose shape found no slot (also in `wild`, where find sees them)
  *
  * A match masks the topic with each shape in use and looks each result up; then it walks the trie. An entry remembers
  * the slot of its shape, so that one that is met by chance while another shape is probed is not reported twice. Most
@@ -59,7 +59,8 @@ struct bb_index {
     uint64_t count;
     shape_slot shapes[BB_SHAPES_MAX];
     uint32_t shapes_used; /* slots below this one may be in use */
-    bb_table filters, groups;
+    bb_table exact, wild; /* filters; few have wildcards, so what most probes read is small and stays in the caches */
+    bb_table groups;
     bb_trie trie;
 };
 
@@ -213,10 +214,15 @@ static void slot_unref(bb_index *index, uint8_t slot)
 
 /* ---- Entries. */
 
-static filter_entry *entry_find(const bb_index *index, bb_span filter, uint64_t fingerprint)
+static bb_table *table_of(bb_index *index, bb_shape shape)
+{
+    return shape == BB_SHAPE_EXACT ? &index->exact : &index->wild;
+}
+
+static filter_entry *entry_find(bb_index *index, bb_span filter, const bb_filter_key *key)
 {
     bb_table_cursor cursor;
-    filter_entry *entry = bb_table_first(&index->filters, fingerprint, &cursor);
+    filter_entry *entry = bb_table_first(table_of(index, key->shape), key->fingerprint, &cursor);
     while (entry && !bb_span_equal(entry_text(entry), filter))
         entry = bb_table_next(&cursor);
     return entry;
@@ -230,7 +236,7 @@ static filter_entry *entry_new(bb_index *index, bb_span filter, const bb_filter_
     made->length = (uint16_t)filter.len; /* field by field: a short entry is smaller than its type */
     made->slot = (uint8_t)slot_find(index, key->shape);
     memcpy(made->text, filter.data, filter.len);
-    if (!bb_table_insert(&index->filters, index->mem, key->fingerprint, made))
+    if (!bb_table_insert(table_of(index, key->shape), index->mem, key->fingerprint, made))
         goto no_table;
     if (made->slot == SLOT_TRIE && !bb_trie_add(&index->trie, entry_text(made), made))
         goto no_trie;
@@ -238,7 +244,7 @@ static filter_entry *entry_new(bb_index *index, bb_span filter, const bb_filter_
     return made;
 
 no_trie:
-    bb_table_remove(&index->filters, index->mem, key->fingerprint, made);
+    bb_table_remove(table_of(index, key->shape), index->mem, key->fingerprint, made);
 no_table:
     bb_mem_free(index->mem, made, entry_size(filter.len));
     return NULL;
@@ -256,7 +262,7 @@ static void entry_free(bb_index *index, filter_entry *entry)
     if (entry->slot == SLOT_TRIE)
         bb_trie_remove(&index->trie, entry_text(entry));
     slot_unref(index, entry->slot);
-    bb_table_remove(&index->filters, index->mem, key.fingerprint, entry);
+    bb_table_remove(table_of(index, key.shape), index->mem, key.fingerprint, entry);
     bb_mem_free(index->mem, entry, entry_size(entry->length));
 }
 
@@ -364,12 +370,12 @@ static void group_free(bb_index *index, bb_group *group)
 
 /* ---- Subscriptions. */
 
-static bb_subscribers *subscribers_find(const bb_index *index, const bb_filter *filter)
+static bb_subscribers *subscribers_find(bb_index *index, const bb_filter *filter)
 {
     if (filter->group.len > 0)
         return (bb_subscribers *)group_find(index, filter, bb_group_hash(filter, &index->seed));
     bb_filter_key key = bb_filter_key_of(filter->text, &index->seed);
-    return (bb_subscribers *)entry_find(index, filter->text, key.fingerprint);
+    return (bb_subscribers *)entry_find(index, filter->text, &key);
 }
 
 /* One step in the owner's list for each in the set's members: the shorter of the two ends the search. */
@@ -442,7 +448,7 @@ bb_subscription *bb_index_add(bb_index *index, const bb_filter *filter, void *ow
                               bool *first)
 {
     bb_filter_key key = bb_filter_key_of(filter->text, &index->seed);
-    filter_entry *entry = entry_find(index, filter->text, key.fingerprint);
+    filter_entry *entry = entry_find(index, filter->text, &key);
     if (!entry)
         entry = entry_new(index, filter->text, &key);
     if (!entry)
@@ -513,8 +519,11 @@ void bb_subscription_filter(const bb_subscription *subscription, bb_filter *out)
 /* ---- Matching. */
 
 typedef struct index_probe {
+    const bb_table *table;
     uint64_t fingerprint;
     uint8_t slot;
+    filter_entry *entry; /* the first that may be it */
+    bb_table_cursor cursor;
 } index_probe;
 
 typedef struct match_visit {
@@ -536,21 +545,38 @@ static bool entry_matches(const filter_entry *entry, uint8_t slot, bb_span topic
     return slot == SLOT_EXACT ? bb_span_equal(entry_text(entry), topic) : bb_filter_matches(entry_text(entry), topic);
 }
 
-/* What to look up for this topic; the memory that the look-ups will touch is asked for at once. */
+/* What to look up for this topic. */
 static int probes_plan(const bb_index *index, bb_span topic, index_probe *probes)
 {
     bb_topic_mask mask;
     bb_topic_mask_init(&mask, topic, &index->seed);
     int count = 0;
-    probes[count++] = (index_probe){bb_shape_apply_exact(&mask, &index->seed), SLOT_EXACT};
+    probes[count++] = (index_probe){
+        .table = &index->exact, .fingerprint = bb_shape_apply_exact(&mask, &index->seed), .slot = SLOT_EXACT};
     for (uint32_t i = 0; i < index->shapes_used; i++) {
         const shape_slot *slot = &index->shapes[i];
         if (slot->filters > 0 && bb_shape_admits(slot->shape, &mask))
-            probes[count++] = (index_probe){bb_shape_apply(slot->shape, &mask, &index->seed), (uint8_t)i};
+            probes[count++] = (index_probe){.table = &index->wild,
+                                            .fingerprint = bb_shape_apply(slot->shape, &mask, &index->seed),
+                                            .slot = (uint8_t)i};
     }
-    for (int i = 0; i < count; i++)
-        bb_table_prefetch(&index->filters, probes[i].fingerprint);
     return count;
+}
+
+/* Memory is what a match waits for. So all probes ask for theirs before the first one reads: places in the table, then
+ * entries. */
+static void probes_look_up(const bb_index *index, index_probe *probes, int count)
+{
+    for (int i = 0; i < count; i++)
+        bb_table_prefetch(probes[i].table, probes[i].fingerprint);
+    for (int i = 0; i < count; i++) {
+        index_probe *probe = &probes[i];
+        probe->entry = bb_table_first(probe->table, probe->fingerprint, &probe->cursor);
+        if (!probe->entry)
+            continue;
+        __builtin_prefetch(probe->entry);
+        __builtin_prefetch(probe->entry->text);
+    }
 }
 
 void bb_index_match(const bb_index *index, bb_span topic, bb_index_visit *visit, void *context)
@@ -558,11 +584,11 @@ void bb_index_match(const bb_index *index, bb_span topic, bb_index_visit *visit,
     match_visit match = {visit, context};
     index_probe probes[SLOTS];
     int count = probes_plan(index, topic, probes);
+    probes_look_up(index, probes, count);
     for (int i = 0; i < count; i++) {
-        bb_table_cursor cursor;
-        filter_entry *entry = bb_table_first(&index->filters, probes[i].fingerprint, &cursor);
+        filter_entry *entry = probes[i].entry;
         while (entry && !entry_matches(entry, probes[i].slot, topic))
-            entry = bb_table_next(&cursor);
+            entry = bb_table_next(&probes[i].cursor);
         if (entry)
             visit_entry(&match, entry);
     }

@@ -7,7 +7,7 @@ enum { CAPACITY_MIN = 4 };
 /* Places beyond the homes. At nine tenths full, what is pushed past the end is rarely more than a dozen entries. */
 static uint32_t overhang(uint32_t capacity)
 {
-    return capacity < 64 ? 3 + capacity / 4 : 19;
+    return BB_STRIPE_AHEAD - 1 + (capacity < 64 ? capacity / 4 : 16);
 }
 
 static size_t places(uint32_t capacity)

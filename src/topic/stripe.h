@@ -16,6 +16,8 @@
 
 #include "base/mem.h"
 
+enum { BB_STRIPE_AHEAD = 8 }; /* places that may be read from any home on */
+
 typedef struct bb_stripe {
     uint64_t *entries; /* places of `stride` words each; the first word of an entry is its key */
     uint32_t count;

@@ -56,6 +56,22 @@ static inline void *bb_table_next(bb_table_cursor *cursor)
     return bb_table_address(word);
 }
 
+/* bb_stripe_seek without a branch for each step: how far a search goes is not to be predicted. Between the home of a
+ * tag and the next larger word or gap lie only smaller words, and behind that none, so it is enough to count them. */
+static inline const uint64_t *bb_table_seek(const bb_stripe *stripe, uint64_t tag)
+{
+    const uint64_t *at = bb_stripe_home(stripe, 1, tag);
+    unsigned smaller = 0;
+    for (unsigned i = 0; i < BB_STRIPE_AHEAD; i++)
+        smaller += at[i] - 1 < tag; /* a gap becomes the largest word */
+    at += smaller;
+    if (BB_UNLIKELY(smaller == BB_STRIPE_AHEAD)) {
+        while (*at != 0 && *at < tag)
+            at++;
+    }
+    return at;
+}
+
 /* The first object that may have this hash, or NULL; the others by bb_table_next. */
 static inline void *bb_table_first(const bb_table *table, uint64_t hash, bb_table_cursor *cursor)
 {
@@ -63,7 +79,7 @@ static inline void *bb_table_first(const bb_table *table, uint64_t hash, bb_tabl
     *cursor = (bb_table_cursor){.tag = bb_table_tag(hash)};
     if (stripe->count == 0)
         return NULL;
-    cursor->at = bb_stripe_seek(stripe, 1, cursor->tag);
+    cursor->at = bb_table_seek(stripe, cursor->tag);
     return bb_table_next(cursor);
 }
 
