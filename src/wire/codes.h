@@ -1,5 +1,4 @@
-/* codes.h - sets of reason codes, so that "which codes may this packet carry" is one row of a table. Private to wire.
- */
+/* codes.h - sets of reason codes: "which codes may this packet carry" is one row of a table. Private to wire. */
 #ifndef BB_WIRE_CODES_H
 #define BB_WIRE_CODES_H
 

@@ -1,6 +1,5 @@
 #include "wire/cursor.h"
 
-#include "base/swar.h"
 #include "base/utf8.h"
 
 bb_status bb_cursor_short(const bb_cursor *in, size_t size)
@@ -53,27 +52,8 @@ bool bb_has_wildcard(bb_span text)
     return text.len > 0 && (memchr(text.data, '+', text.len) || memchr(text.data, '#', text.len));
 }
 
-/* True when `topic` is printable ASCII without wildcards, which is what nearly every topic is. */
-static bool is_plain(bb_span topic)
+bb_status bb_cursor_check_odd_topic(const bb_cursor *in, bb_span topic)
 {
-    const uint8_t *at = topic.data;
-    if (topic.len < 8) {
-        uint64_t word = bb_swar_load_short(at, topic.len);
-        return (bb_swar_unprintable(word) | bb_swar_wildcard(word)) == 0;
-    }
-    uint64_t last = bb_swar_load(at + topic.len - 8);
-    uint64_t refused = bb_swar_unprintable(last) | bb_swar_wildcard(last);
-    for (size_t left = topic.len; left > 8; left -= 8, at += 8) {
-        uint64_t word = bb_swar_load(at);
-        refused |= bb_swar_unprintable(word) | bb_swar_wildcard(word);
-    }
-    return refused == 0;
-}
-
-bb_status bb_cursor_check_topic(const bb_cursor *in, bb_span topic)
-{
-    if (topic.len == 0 || BB_LIKELY(is_plain(topic)))
-        return BB_OK;
     if (!bb_utf8_valid(topic))
         return bb_cursor_bad_text(in, topic);
     if (bb_has_wildcard(topic))
@@ -95,14 +75,4 @@ bb_status bb_cursor_topic(bb_cursor *in, bb_span *out)
 bb_status bb_cursor_finish(const bb_cursor *in)
 {
     return in->at == in->end ? BB_OK : bb_cursor_refuse(in, in->at, BB_E_MALFORMED, NULL);
-}
-
-bb_status bb_cursor_packet_id(bb_cursor *in, uint16_t *out)
-{
-    uint16_t id;
-    BB_TRY(bb_cursor_u16(in, &id));
-    if (id == 0)
-        return bb_cursor_refuse(in, in->at - 2, BB_E_PROTOCOL, "MQTT-2.2.1-3");
-    *out = id;
-    return BB_OK;
 }

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/reason.h"
 #include "base/span.h"
+#include "base/swar.h"
 
 typedef struct bb_cursor {
     const uint8_t *start, *at, *end;
@@ -57,8 +58,31 @@ bb_status bb_cursor_bad_text(const bb_cursor *in, bb_span text);
 /* Take a topic name: not empty, valid UTF-8, no wildcards; else BB_E_MALFORMED or BB_E_TOPIC_INVALID. */
 bb_status bb_cursor_topic(bb_cursor *in, bb_span *out);
 
+/* True when `topic`, which is not empty, is printable ASCII without wildcards, which is what nearly every topic is. */
+static inline bool bb_topic_is_plain(bb_span topic)
+{
+    const uint8_t *at = topic.data;
+    if (topic.len < 8) {
+        uint64_t word = bb_swar_load_short(at, topic.len);
+        return (bb_swar_unprintable(word) | bb_swar_wildcard(word)) == 0;
+    }
+    uint64_t last = bb_swar_load(at + topic.len - 8);
+    uint64_t refused = bb_swar_unprintable(last) | bb_swar_wildcard(last);
+    for (size_t left = topic.len; left > 8; left -= 8, at += 8) {
+        uint64_t word = bb_swar_load(at);
+        refused |= bb_swar_unprintable(word) | bb_swar_wildcard(word);
+    }
+    return refused == 0;
+}
+
+/* As bb_cursor_check_topic, for what is not plain. */
+bb_status bb_cursor_check_odd_topic(const bb_cursor *in, bb_span topic);
+
 /* Check a topic name that was taken already, as bb_cursor_topic does; an empty one passes. */
-bb_status bb_cursor_check_topic(const bb_cursor *in, bb_span topic);
+static inline bb_status bb_cursor_check_topic(const bb_cursor *in, bb_span topic)
+{
+    return topic.len == 0 || BB_LIKELY(bb_topic_is_plain(topic)) ? BB_OK : bb_cursor_check_odd_topic(in, topic);
+}
 
 bool bb_has_wildcard(bb_span text);
 
@@ -117,6 +141,10 @@ static inline bb_status bb_cursor_binary(bb_cursor *in, bb_span *out)
 bb_status bb_cursor_text(bb_cursor *in, bb_span *out);
 
 /* A packet identifier, which is never 0 [MQTT-2.2.1-3]. */
-bb_status bb_cursor_packet_id(bb_cursor *in, uint16_t *out);
+static inline bb_status bb_cursor_packet_id(bb_cursor *in, uint16_t *out)
+{
+    BB_TRY(bb_cursor_u16(in, out));
+    return BB_LIKELY(*out != 0) ? BB_OK : bb_cursor_refuse(in, in->at - 2, BB_E_PROTOCOL, "MQTT-2.2.1-3");
+}
 
 #endif

@@ -145,14 +145,12 @@ static bb_status check_response_topic(const bb_cursor *in, const bb_properties *
     return BB_OK;
 }
 
-bb_status bb_properties_read(bb_cursor *in, uint32_t where, bb_properties *out)
+bb_status bb_properties_read_list(bb_cursor *in, uint32_t where, bb_properties *out)
 {
     uint32_t len;
     BB_TRY(bb_cursor_varint(in, &len));
     bb_properties_clear(out);
     BB_TRY(bb_cursor_bytes(in, len, &out->raw));
-    if (len == 0)
-        return BB_OK;
 
     bb_cursor list = {in->start, out->raw.data, in->at, 0, in->fault};
     while (list.at < list.end)

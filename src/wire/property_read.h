@@ -15,6 +15,16 @@ static inline void bb_properties_clear(bb_properties *out)
 }
 
 /* As bb_properties_decode, at the cursor. */
-bb_status bb_properties_read(bb_cursor *in, uint32_t where, bb_properties *out);
+bb_status bb_properties_read_list(bb_cursor *in, uint32_t where, bb_properties *out);
+
+/* The same; most packets have an empty list, and are done at once. */
+static inline bb_status bb_properties_read(bb_cursor *in, uint32_t where, bb_properties *out)
+{
+    if (BB_UNLIKELY(in->at == in->end || *in->at != 0))
+        return bb_properties_read_list(in, where, out);
+    in->at++;
+    bb_properties_clear(out);
+    return BB_OK;
+}
 
 #endif

@@ -31,6 +31,8 @@ static inline void bb_roundtrip_properties(const bb_properties *list)
     }
     if (seen & BB_HAS(topic_alias))
         BB_CHECK(list->raw.data[list->alias_at] == BB_ID_TOPIC_ALIAS);
+    if (seen & BB_HAS(will_delay_s))
+        BB_CHECK(list->raw.data[list->delay_at] == 0x18);
 }
 
 /* The head that forwards `packet` as it came, properties unchanged. */

@@ -19,8 +19,21 @@
 typedef enum bb_version { BB_MQTT_31 = 3, BB_MQTT_311 = 4, BB_MQTT_5 = 5 } bb_version;
 
 typedef enum bb_packet_type {
-    BB_CONNECT = 1, BB_CONNACK, BB_PUBLISH, BB_PUBACK, BB_PUBREC, BB_PUBREL, BB_PUBCOMP, BB_SUBSCRIBE,
-    BB_SUBACK, BB_UNSUBSCRIBE, BB_UNSUBACK, BB_PINGREQ, BB_PINGRESP, BB_DISCONNECT, BB_AUTH,
+    BB_CONNECT = 1,
+    BB_CONNACK,
+    BB_PUBLISH,
+    BB_PUBACK,
+    BB_PUBREC,
+    BB_PUBREL,
+    BB_PUBCOMP,
+    BB_SUBSCRIBE,
+    BB_SUBACK,
+    BB_UNSUBSCRIBE,
+    BB_UNSUBACK,
+    BB_PINGREQ,
+    BB_PINGRESP,
+    BB_DISCONNECT,
+    BB_AUTH,
 } bb_packet_type;
 
 enum { BB_REMAINING_MAX = 268435455, BB_SUBSCRIPTION_ID_MAX = 268435455 };
@@ -34,7 +47,7 @@ typedef struct bb_header {
 } bb_header;
 
 /* Decode the fixed header at the start of `in`. Type 0 and, where a type has fixed flags, wrong flags are malformed
- * [MQTT-2.1.3-1]; so is a length in more bytes than needed or than four [MQTT-1.5.5-1]. BB_MORE if `in` is too short. */
+ * [MQTT-2.1.3-1]; so is a length in more bytes than needed or than four [MQTT-1.5.5-1]. BB_MORE: `in` is too short. */
 BB_MUST_USE bb_status bb_header_decode(bb_span in, bb_header *out, bb_fault *fault);
 
 /* The same for a link that speaks 3.1, where SUBSCRIBE, UNSUBSCRIBE and PUBREL carry DUP when they are sent again. */
@@ -88,12 +101,12 @@ typedef struct bb_publish_head {
     uint8_t qos;
     bool retain, dup;
     uint16_t packet_id;
-    bb_span topic;              /* empty when the alias alone stands for it */
-    bb_span properties;         /* encoded, to be copied unchanged; without alias and subscription identifiers */
-    uint32_t expiry_at;         /* where in `properties` the four bytes of Message Expiry Interval are; */
-    uint32_t expiry_s;          /* and what to put there. expiry_at == 0: no such property (its value cannot be first) */
-    uint16_t alias;             /* 0: none */
-    const uint32_t *ids;        /* subscription identifiers, in the order they are written */
+    bb_span topic;       /* empty when the alias alone stands for it */
+    bb_span properties;  /* encoded, to be copied unchanged; without alias and subscription identifiers */
+    uint32_t expiry_at;  /* where in `properties` the four bytes of Message Expiry Interval are; */
+    uint32_t expiry_s;   /* and what to put there. expiry_at == 0: no such property (its value cannot be first) */
+    uint16_t alias;      /* 0: none */
+    const uint32_t *ids; /* subscription identifiers, in the order they are written */
     size_t ids_count;
     size_t payload_len;
 } bb_publish_head;
@@ -113,12 +126,13 @@ typedef struct bb_ack {
 } bb_ack;
 
 /* Decode the body of one of the four (`type` says which: it decides the reason codes that are allowed). */
-BB_MUST_USE bb_status bb_ack_decode(bb_packet_type type, bb_span body, bb_version version, bb_ack *out, bb_fault *fault);
+BB_MUST_USE bb_status bb_ack_decode(bb_packet_type type, bb_span body, bb_version version, bb_ack *out,
+                                    bb_fault *fault);
 
-/* Write an acknowledgement; at most 6 bytes without a reason string. Before 5.0 the code is not sent. With code 0x00 and
- * no reason the short form is used. `reason` is a reason string (empty: none). Returns the size, 0 if it exceeds cap. */
-size_t bb_ack_encode(uint8_t *out, size_t cap, bb_packet_type type, bb_version version, uint16_t packet_id, uint8_t code,
-                     bb_span reason);
+/* Write an acknowledgement; at most 6 bytes without a reason string. Before 5.0 the code is not sent. With code 0x00
+ * and no reason the short form is used. `reason` is a reason string (empty: none). Returns the size, 0 if above cap. */
+size_t bb_ack_encode(uint8_t *out, size_t cap, bb_packet_type type, bb_version version, uint16_t packet_id,
+                     uint8_t code, bb_span reason);
 
 /* ---- SUBSCRIBE, UNSUBSCRIBE: a head, then one entry after the other. */
 typedef struct bb_subscribe {
@@ -129,12 +143,12 @@ typedef struct bb_subscribe {
 
 typedef struct bb_filter_entry {
     bb_span filter;
-    uint8_t qos;             /* SUBSCRIBE only, as are all that follow */
+    uint8_t qos; /* SUBSCRIBE only, as are all that follow */
     bool no_local, retain_as_published;
     uint8_t retain_handling; /* 0..2 */
 } bb_filter_entry;
 
-/* `type` is BB_SUBSCRIBE or BB_UNSUBSCRIBE. All entries are checked here, so that bb_filter_next cannot fail on them. */
+/* `type` is BB_SUBSCRIBE or BB_UNSUBSCRIBE. All entries are checked here, so bb_filter_next cannot fail on them. */
 BB_MUST_USE bb_status bb_subscribe_decode(bb_packet_type type, bb_span body, bb_version version, bb_subscribe *out,
                                           bb_fault *fault);
 
@@ -144,7 +158,8 @@ bool bb_filter_next(bb_packet_type type, bb_span *entries, bb_filter_entry *out)
 
 /* SUBACK (codes: one byte for each filter), and UNSUBACK (the codes are not sent before 5.0). Before 5.0 every code of
  * 0x80 and above is sent as 0x80. 0 if it exceeds cap. */
-size_t bb_suback_encode(uint8_t *out, size_t cap, bb_packet_type type, bb_version version, uint16_t packet_id, bb_span codes);
+size_t bb_suback_encode(uint8_t *out, size_t cap, bb_packet_type type, bb_version version, uint16_t packet_id,
+                        bb_span codes);
 
 /* ---- DISCONNECT and AUTH. */
 typedef struct bb_disconnect {
@@ -162,7 +177,8 @@ size_t bb_disconnect_encode(uint8_t *out, size_t cap, bb_packet_type type, uint8
 /* ---- CONNACK. */
 /* Write a CONNACK. `code` is an MQTT 5.0 reason code; for 3.x it is translated (0x84 -> 1, 0x85 -> 2, 0x86 -> 4,
  * 0x87 -> 5, other errors -> 3). `properties` is the encoded list (5.0 only). 0 if it exceeds cap. */
-size_t bb_connack_encode(uint8_t *out, size_t cap, bb_version version, bool session_present, uint8_t code, bb_span properties);
+size_t bb_connack_encode(uint8_t *out, size_t cap, bb_version version, bool session_present, uint8_t code,
+                         bb_span properties);
 
 /* ---- PINGRESP. */
 static const uint8_t bb_pingresp[2] = {0xD0, 0x00};
