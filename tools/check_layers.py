@@ -16,7 +16,7 @@ import tempfile
 
 Row = collections.namedtuple("Row", "may_include doors")  # doors: None where every header is one
 INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
-HELPER = re.compile(r"_(test|fuzz|bench)\.c$")
+HELPER = re.compile(r"_(test|fuzz|bench)\.[ch]$")
 
 
 def table(text):
