@@ -39,9 +39,9 @@ static void decode_one(bb_span packet, bb_version version)
 
 static void encode_one(uint8_t *out, const packet_shape *shape)
 {
-    size_t head_size;
-    use(&head_size);
+    size_t head_size = 0;
     bb_publish_size(shape->version, &shape->head, &head_size);
+    use(&head_size);
     bb_publish_encode(out, shape->version, &shape->head);
     use(out);
 }
