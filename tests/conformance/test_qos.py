@@ -4,8 +4,6 @@ import pytest
 
 from harness import *
 
-FOREVER = {"session_expiry": 0xFFFFFFFF}
-
 
 def persistent(clients, version=V5, client_id=None, **fields):
     if version == V5:
@@ -92,8 +90,10 @@ def test_clean_start_forgets_qos2_ids_3_1_2_4(clients, version):
     pub.reopen()
     pub.connect(clean=True)
     pub.publish(topic, "2", 2, packet_id=5)
-    sub.expect_message(topic, "1")
-    sub.expect_message(topic, "2")
+    got = sub.expect_message(topic)
+    if got.payload == b"1":  # a broker may pass a message on before its PUBREL or after it
+        got = sub.expect_message(topic)
+    assert got.payload == b"2"
 
 
 @clause("4.3.3-9")
@@ -149,10 +149,10 @@ def test_qos2_reaches_subscribers_once_however_often_pubrel_comes(clients):
 def test_ids_of_both_directions_are_independent(clients):
     topic, client = unique(), clients()
     client.subscribe(topic, qos=2)
-    client.start(topic, "x", 2, packet_id=1)
-    first, second = client.receive(), client.receive()
-    by_kind = {first.kind: first, second.kind: second}
-    assert by_kind[PUBREC].packet_id == 1 and by_kind[PUBLISH].packet_id == 1
+    client.start(unique(), "x", 2, packet_id=1)
+    client.expect(PUBREC, packet_id=1)
+    clients().publish(topic, "y", 2)
+    client.expect(PUBLISH, packet_id=1, payload=b"y")
     client.ack(PUBREC, 1)
     client.expect(PUBREL, packet_id=1)
     client.ack(PUBREL, 1)
@@ -345,6 +345,10 @@ def test_order_of_one_publisher_is_kept_4_6_0_5(clients, qos):
     sub.subscribe(topic, qos=qos)
     count = 600
     pub.send(*(publish(topic, u32(number), qos, packet_id=number + 1 if qos else None) for number in range(count)))
+    if qos == 2:
+        for number in range(count):
+            pub.expect(PUBREC, packet_id=number + 1)
+        pub.send(*(ack(PUBREL, number + 1) for number in range(count)))
     for number in range(count):
         sub.expect_message(topic, u32(number))
 
@@ -386,7 +390,7 @@ def test_queued_messages_come_in_order_after_resent_ones_4_6_0_5(clients, versio
     sub.connect(clean=False)
     for number in range(40):
         got = sub.expect(PUBLISH, payload=str(number).encode())
-        assert got.dup is (number < 2) or 2 <= number, "only what was sent before is a duplicate"
+        assert got.dup is (number < 2), "only what was sent before is a duplicate"
         sub.ack(PUBACK, got.packet_id)
 
 

@@ -13,7 +13,7 @@ def test_one_reason_for_each_filter_in_order_3_8_4_6(clients, version):
     client.send(subscribe(0xABCD, [(topic + "/a", 2), (topic + "/b", 0), (topic + "/c", 1), (topic + "/a", 1)], version))
     client.expect_bytes(b"\x90" + (b"\x07" if version == V5 else b"\x06") + b"\xab\xcd" +
                         (b"\x00" if version == V5 else b"") + b"\x02\x00\x01\x01")
-    client.publish(topic + "/a", "x", 2, packet_id=1)
+    clients(version).publish(topic + "/a", "x", 2)
     client.expect_message(topic + "/a", "x", qos=1)
 
 
@@ -24,7 +24,7 @@ def test_bad_filters_do_not_spoil_the_good_ones(clients, version):
     got = client.subscribe((topic, 1), ("a/#/b", 1), (topic + "/#", 0), ("a+", 0), expect=None)
     assert [reason if reason < 0x80 else "bad" for reason in got.reasons] == [1, "bad", 0, "bad"]
     assert version != V5 or got.reasons[1] == got.reasons[3] == 0x8F
-    client.publish(topic, "x", 1)
+    clients(version).publish(topic, "x", 1)
     client.expect_message(topic, "x", qos=1)
 
 
@@ -289,11 +289,10 @@ def test_retain_as_published_of_one_overlapping_filter_is_enough(clients):
     sub.subscribe((topic, options(retain_as_published=True)), (topic + "/#", options()))
     pub.publish(topic, "x", 1, retain=True)
     pub.publish(topic, "", 1, retain=True)
+    pub.publish(topic + "/end", "")
     flags = []
-    while len(flags) < 2 or len(set(payloads)) < 2:
-        got = sub.expect_message(topic)
+    while (got := sub.expect_message()).topic == topic:
         flags.append(got.retain)
-        payloads = [*(payloads if len(flags) > 1 else []), got.payload]
     assert True in flags
 
 

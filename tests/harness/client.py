@@ -42,6 +42,7 @@ class Client:
         self.client_id = unique("c") if client_id is None else client_id
         self.buffer, self.closed, self.reset = bytearray(), False, False
         self.ids = itertools.count(1)
+        self.releasing = set()  # identifiers of QoS 2 messages that we have taken and whose PUBREL is still to come
         self.socket, self.connack, self.receive_buffer = None, None, receive_buffer
         if open_now:
             self.open()
@@ -87,6 +88,13 @@ class Client:
         except (BrokenPipeError, ConnectionResetError):
             self.reset = True
 
+    def finish_sending(self):
+        """Say that no more bytes will come, and go on reading."""
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:  # the broker has closed already
+            self.reset = True
+
     def send_bytewise(self, data):
         for at in range(len(data)):
             self.send(data[at:at + 1])
@@ -121,8 +129,15 @@ class Client:
         raise packets.Malformed("a remaining length of more than four bytes")
 
     def receive(self, patience=None):
-        """The next packet; None when the connection has ended cleanly between packets."""
+        """The next packet; None when the connection has ended cleanly between packets. The PUBREL of a message that
+        expect_message took is answered here and not shown."""
         until = time.monotonic() + (self.patience if patience is None else patience)
+        while (got := self._next(until)) is not None and got.kind == PUBREL and got.packet_id in self.releasing:
+            self.releasing.remove(got.packet_id)
+            self.ack(PUBCOMP, got.packet_id)
+        return got
+
+    def _next(self, until):
         while (sizes := self._complete()) is None:
             if self.closed or not self._fill(until):
                 assert not self.buffer, f"the connection ended inside a packet: {bytes(self.buffer[:64]).hex(' ')}"
@@ -131,6 +146,23 @@ class Client:
         raw = bytes(self.buffer[:whole])
         del self.buffer[:whole]
         return parse(raw, head, self.version)
+
+    def receive_now(self):
+        """The next packet if it has come already, else None."""
+        while self._complete() is None:
+            if not select.select([self.socket], [], [], 0.01)[0] or not self._fill(time.monotonic() + 1):
+                return None
+        return self.receive()
+
+    def receive_unparsed(self):
+        """The bytes of the next packet, whatever its version; None when the connection has ended."""
+        until = time.monotonic() + self.patience
+        while (sizes := self._complete()) is None:
+            if self.closed or not self._fill(until):
+                return None
+        raw = bytes(self.buffer[:sizes[1]])
+        del self.buffer[:sizes[1]]
+        return raw
 
     def receive_raw(self, count):
         """The next `count` bytes, not parsed."""
@@ -195,6 +227,24 @@ class Client:
         assert got is not None and got.kind == PUBLISH and got.topic == fence, f"{self.client_id}: expected nothing, got {got}"
         self.unsubscribe(fence)
 
+    def collect(self, after):
+        """All messages that come before what the client `after` publishes next; their exchanges are finished."""
+        fence, messages, seen_suback = unique("fence"), [], False
+        self.subscribe(fence, expect=False)
+        while True:
+            got = self.receive()
+            assert got is not None, f"{self.client_id}: closed"
+            if got.kind == SUBACK and not seen_suback:
+                seen_suback = True
+                after.publish(fence, b"fence")
+            elif got.kind == PUBLISH and got.topic == fence:
+                self.unsubscribe(fence)
+                return messages
+            else:
+                assert got.kind == PUBLISH, f"{self.client_id}: expected messages, got {got}"
+                messages.append(got)
+                self._finish(got)
+
     # ---- The usual conversations.
 
     def connect(self, reason=0, **fields):
@@ -212,12 +262,13 @@ class Client:
 
     def subscribe(self, *filters, qos=0, no_local=False, retain_as_published=False, retain_handling=0, properties=None,
                   expect=True):
-        """SUBSCRIBE to filters (each a string, or a pair of filter and options byte) and its SUBACK."""
+        """SUBSCRIBE to filters (each a string, or a pair of filter and options byte) and its SUBACK. `expect`: True if
+        all must be granted as asked, None if any answer will do, False not to wait for the answer."""
         byte = packets.options(qos, no_local, retain_as_published, retain_handling)
         entries = [each if isinstance(each, tuple) else (each, byte) for each in filters]
         packet_id = self.next_id()
         self.send(packets.subscribe(packet_id, entries, self.version, properties))
-        if not expect:
+        if expect is False:
             return packet_id
         got = self.expect(SUBACK, packet_id=packet_id)
         assert len(got.reasons) == len(entries)
@@ -264,13 +315,16 @@ class Client:
         if payload is not None:
             fields["payload"] = packets.as_bytes(payload)
         got = self.expect(PUBLISH, **fields)
-        if finish and got.qos == 1:
-            self.ack(PUBACK, got.packet_id)
-        elif finish and got.qos == 2:
-            self.ack(PUBREC, got.packet_id)
-            self.expect(PUBREL, packet_id=got.packet_id, reason=0)
-            self.ack(PUBCOMP, got.packet_id)
+        if finish:
+            self._finish(got)
         return got
+
+    def _finish(self, message):
+        if message.qos == 1:
+            self.ack(PUBACK, message.packet_id)
+        elif message.qos == 2:
+            self.releasing.add(message.packet_id)
+            self.ack(PUBREC, message.packet_id)
 
     def disconnect(self, reason=None, properties=None):
         """DISCONNECT, and the broker's end of the connection."""
