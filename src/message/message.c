@@ -68,21 +68,34 @@ uint64_t bb_message_bytes(const bb_message *message)
     return message_size(message) + (message->blob ? bb_blob_size(message->blob) : 0);
 }
 
+/* Copy `raw` without the `cut_len` bytes at `cut_at`. */
+static size_t copy_without(bb_span raw, size_t cut_at, size_t cut_len, uint8_t *out, uint32_t *expiry_at)
+{
+    if (cut_at)
+        memcpy(out, raw.data, cut_at);
+    if (raw.len > cut_at + cut_len)
+        memcpy(out + cut_at, raw.data + cut_at + cut_len, raw.len - cut_at - cut_len);
+    if (cut_len && *expiry_at > cut_at)
+        *expiry_at -= (uint32_t)cut_len;
+    return raw.len - cut_len;
+}
+
 size_t bb_properties_forwardable(const bb_properties *properties, uint8_t *out, uint32_t *expiry_at)
 {
     enum { ALIAS_BYTES = 3 };
-    bb_span raw = properties->raw;
+    bool has_alias = properties->present & BB_HAS(topic_alias);
     *expiry_at = properties->present & BB_HAS(message_expiry_s) ? properties->expiry_at : 0;
-    if (!(properties->present & BB_HAS(topic_alias))) {
-        memcpy(out, raw.data, raw.len);
-        return raw.len;
-    }
-    size_t before = properties->alias_at;
-    memcpy(out, raw.data, before);
-    memcpy(out + before, raw.data + before + ALIAS_BYTES, raw.len - before - ALIAS_BYTES);
-    if (*expiry_at > before)
-        *expiry_at -= ALIAS_BYTES;
-    return raw.len - ALIAS_BYTES;
+    return copy_without(properties->raw, has_alias ? properties->alias_at : 0, has_alias ? ALIAS_BYTES : 0, out,
+                        expiry_at);
+}
+
+size_t bb_will_properties_forwardable(const bb_properties *properties, uint8_t *out, uint32_t *expiry_at)
+{
+    enum { DELAY_BYTES = 5 };
+    bool has_delay = properties->present & BB_HAS(will_delay_s);
+    *expiry_at = properties->present & BB_HAS(message_expiry_s) ? properties->expiry_at : 0;
+    return copy_without(properties->raw, has_delay ? properties->delay_at : 0, has_delay ? DELAY_BYTES : 0, out,
+                        expiry_at);
 }
 
 uint32_t bb_content_expiry_left_s(const bb_content *content, bb_time now)

@@ -1,13 +1,11 @@
 /* message.h - one published message: what an application said, once, never changed after it is made.
  *
- * What      A bb_content is a view of a message wherever its bytes are: in the read buffer, in a message, in the retained
- *           store. A bb_message owns a copy, counted, for sessions that must keep it. Small payloads are copied; larger ones
- *           are shared as a blob, so that a payload exists once however many workers and sessions wait for it.
- * Used by   session, retain, broker.
- * Memory    From the bb_mem passed in. A view borrows everything.
- * Threads   A bb_message belongs to one worker, so its count is plain; a message crosses to another worker as a view that
- *           is copied there, its blob by reference.
- * Start at  bb_content. */
+ * What      A bb_content is a view of a message wherever its bytes are: in the read buffer, in a message, in the
+ * retained store. A bb_message owns a copy, counted, for sessions that must keep it. Small payloads are copied; larger
+ * ones are shared as a blob, so that a payload exists once however many workers and sessions wait for it. Used by
+ * session, retain, broker. Memory    From the bb_mem passed in. A view borrows everything. Threads   A bb_message
+ * belongs to one worker, so its count is plain; a message crosses to another worker as a view that is copied there, its
+ * blob by reference. Start at  bb_content. */
 #ifndef BB_MESSAGE_MESSAGE_H
 #define BB_MESSAGE_MESSAGE_H
 
@@ -76,6 +74,9 @@ uint64_t bb_message_bytes(const bb_message *message);
 /* Copy the properties of a PUBLISH without its topic alias into `out` (room for properties->raw.len). Returns the
  * length; `expiry_at` is set as bb_content wants it. */
 size_t bb_properties_forwardable(const bb_properties *properties, uint8_t *out, uint32_t *expiry_at);
+
+/* The same for the properties of a will: without its delay, which is not part of the message. */
+size_t bb_will_properties_forwardable(const bb_properties *properties, uint8_t *out, uint32_t *expiry_at);
 
 /* What is left of a Message Expiry Interval, in seconds rounded up, at least 0. Spec: [MQTT-3.3.2-6]. */
 uint32_t bb_content_expiry_left_s(const bb_content *content, bb_time now);

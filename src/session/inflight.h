@@ -1,4 +1,5 @@
-/* inflight.h - deliveries that were sent and are not yet acknowledged, found by packet identifier. Private part of session.
+/* inflight.h - deliveries that were sent and are not yet acknowledged, found by packet identifier. Private part of
+ * session.
  *
  * An open-addressing table whose hash is the identifier itself: identifiers count up, so neighbours rarely collide. It
  * grows with the window and is given back when empty, so an idle session owns none. */
@@ -8,7 +9,7 @@
 #include "session/delivery.h"
 
 typedef struct bb_inflight {
-    bb_delivery *slots; /* packet_id 0: free */
+    bb_delivery *slots;   /* packet_id 0: free */
     uint32_t slots_count; /* a power of two, or 0 */
     uint32_t count;
 } bb_inflight;

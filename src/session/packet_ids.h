@@ -1,5 +1,5 @@
-/* packet_ids.h - a set of packet identifiers: the QoS 2 messages that a client sent us and has not released. Private part
- * of session. Open addressing, memory only while it holds something. */
+/* packet_ids.h - a set of packet identifiers: the QoS 2 messages that a client sent us and has not released. Private
+ * part of session. Open addressing, memory only while it holds something. */
 #ifndef BB_SESSION_PACKET_IDS_H
 #define BB_SESSION_PACKET_IDS_H
 

@@ -37,7 +37,8 @@ static bb_status room_for(const bb_session *session, const bb_session_limits *li
 {
     if (session->queue.count + session->queue_qos0.count >= limits->queue_messages_max)
         return BB_E_QUEUE_MESSAGES;
-    if (session->queue.bytes + session->queue_qos0.bytes + bb_message_bytes(delivery->message) > limits->queue_bytes_max)
+    if (session->queue.bytes + session->queue_qos0.bytes + bb_message_bytes(delivery->message) >
+        limits->queue_bytes_max)
         return BB_E_QUEUE_BYTES;
     return BB_OK;
 }
@@ -62,7 +63,8 @@ bb_status bb_session_enqueue_qos0(bb_session *session, bb_mem *mem, const bb_ses
     bb_status status;
     bb_delivery oldest;
     *dropped = 0;
-    while ((status = room_for(session, limits, delivery)) != BB_OK && bb_queue_pop(&session->queue_qos0, mem, &oldest)) {
+    while ((status = room_for(session, limits, delivery)) != BB_OK &&
+           bb_queue_pop(&session->queue_qos0, mem, &oldest)) {
         bb_delivery_drop(&oldest, mem);
         ++*dropped;
     }

@@ -24,10 +24,10 @@ typedef struct bb_session_limits {
 } bb_session_limits;
 
 typedef struct bb_session_will {
-    bb_message *message;  /* its expiry interval still counts from publication: `expiry_s` */
-    uint32_t expiry_s;    /* UINT32_MAX: none */
+    bb_message *message; /* its expiry interval still counts from publication: `expiry_s` */
+    uint32_t expiry_s;   /* UINT32_MAX: none */
     uint32_t delay_s;
-    bb_time due;          /* while the client is away: when to publish */
+    bb_time due; /* while the client is away: when to publish */
 } bb_session_will;
 
 typedef struct bb_session {
@@ -43,11 +43,13 @@ typedef struct bb_session {
     bb_time expires;       /* while away */
     uint16_t *resend;      /* packet identifiers to send again on this link, in order; NULL when done */
     uint32_t resend_count, resend_next;
+    struct bb_retained_walk *walks; /* the broker's: wildcard subscriptions that still get retained messages */
     uint32_t subscriptions_now;
     uint32_t expiry_s; /* 0: ends with the link; BB_EXPIRY_NEVER */
     uint32_t sequence_next;
     uint16_t packet_id_last;
     uint16_t client_id_len;
+    bool has_shared; /* was given messages of a shared subscription */
     uint8_t client_id[];
 } bb_session;
 
@@ -62,9 +64,9 @@ static inline bb_span bb_session_client_id(const bb_session *session)
     return bb_span_of(session->client_id, session->client_id_len);
 }
 
-/* Put a QoS 1 or 2 delivery at the end of the queue (takes over what it holds) if the limits allow it; when the queue is
- * full, expired messages make room first: `expired` says how many did.
- * BB_E_QUEUE_MESSAGES, BB_E_QUEUE_BYTES, BB_E_NO_MEMORY: the delivery is still the caller's. */
+/* Put a QoS 1 or 2 delivery at the end of the queue (takes over what it holds) if the limits allow it; when the queue
+ * is full, expired messages make room first: `expired` says how many did. BB_E_QUEUE_MESSAGES, BB_E_QUEUE_BYTES,
+ * BB_E_NO_MEMORY: the delivery is still the caller's. */
 BB_MUST_USE bb_status bb_session_enqueue(bb_session *session, bb_mem *mem, const bb_session_limits *limits, bb_time now,
                                          const bb_delivery *delivery, uint32_t *expired);
 
@@ -73,8 +75,8 @@ BB_MUST_USE bb_status bb_session_enqueue_qos0(bb_session *session, bb_mem *mem, 
                                               const bb_delivery *delivery, uint32_t *dropped);
 
 /* Give a delivery its packet identifier and sequence and put it into the window (a copy; the window takes over what it
- * holds). Identifiers count up from 1 and skip those in flight [MQTT-2.2.1-4]. BB_E_NO_MEMORY; BB_E_RECEIVE_MAXIMUM when
- * all 65,535 are in flight. */
+ * holds). Identifiers count up from 1 and skip those in flight [MQTT-2.2.1-4]. BB_E_NO_MEMORY; BB_E_RECEIVE_MAXIMUM
+ * when all 65,535 are in flight. */
 BB_MUST_USE bb_status bb_session_send(bb_session *session, bb_mem *mem, bb_delivery *delivery);
 
 /* A new link resumes the session: everything in flight is to be sent again, in order [MQTT-4.4.0-1, 4.6.0-1].
