@@ -13,12 +13,13 @@
 
 #include "base/check.h"
 #include "broker/limits.h"
+#include "loop/sender.h"
 #include "server/log.h"
 
 enum {
     BB_LISTENERS_MAX = 64,
     BB_ADDRESS_MAX = 64, /* an IPv6 address, '%' and the name of an interface, with the terminating zero */
-    BB_WORKERS_MAX = 256,
+    BB_WORKERS_MAX = 64,
     BB_ENDPOINT_TEXT_MAX = BB_ADDRESS_MAX + sizeof("[]:65535"),
 };
 
@@ -28,12 +29,6 @@ typedef struct bb_listener_settings {
     uint16_t port;                /* 0: any free one */
     bool optional;                /* a machine that cannot open it still starts (the default [::1] without IPv6) */
 } bb_listener_settings;
-
-typedef enum bb_uring_mode {
-    BB_URING_AUTO, /* where the kernel allows it */
-    BB_URING_ON,   /* refuse to start without it */
-    BB_URING_OFF,
-} bb_uring_mode;
 
 typedef struct bb_tcp_settings {
     uint32_t keep_idle_s;     /* silence before the first probe; 0: no probes */

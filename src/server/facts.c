@@ -1,0 +1,75 @@
+/* facts.c - what the brokers tell, as lines of the log. Everything a peer can cause at will is limited in rate. */
+#include "server/inside.h"
+
+static const char *version_name(uint8_t version)
+{
+    switch (version) {
+    case BB_MQTT_31:
+        return "3.1";
+    case BB_MQTT_311:
+        return "3.1.1";
+    case BB_MQTT_5:
+        return "5.0";
+    default:
+        return "none";
+    }
+}
+
+static bb_span peer_text(const bb_link *link, char *buffer, size_t cap)
+{
+    bb_text text = bb_text_on(buffer, cap);
+    bb_address_put(&bb_connection_of(link)->peer, &text);
+    return bb_text_span(&text);
+}
+
+static void link_fact(bb_log *log, bb_log_level level, const char *event, const bb_fact *fact)
+{
+    char peer[BB_ADDRESS_TEXT_MAX];
+    const bb_link *link = fact->link;
+    if (fact->fault && fact->fault->clause)
+        bb_log_limited(log, level, event, BB_KV_SPAN("client", fact->client_id),
+                       BB_KV_SPAN("peer", peer_text(link, peer, sizeof peer)),
+                       BB_KV_TEXT("mqtt", version_name(link->version)), BB_KV_REASON(fact->status),
+                       BB_KV_TEXT("text", bb_status_text(fact->status)), BB_KV_TEXT("clause", fact->fault->clause),
+                       BB_KV_U64("offset", fact->fault->offset), BB_KV_END);
+    else
+        bb_log_limited(log, level, event, BB_KV_SPAN("client", fact->client_id),
+                       BB_KV_SPAN("peer", peer_text(link, peer, sizeof peer)),
+                       BB_KV_TEXT("mqtt", version_name(link->version)), BB_KV_REASON(fact->status),
+                       BB_KV_TEXT("text", bb_status_text(fact->status)), BB_KV_END);
+}
+
+static void topic_fact(bb_log *log, bb_log_level level, const char *event, const bb_fact *fact)
+{
+    bb_log_limited(log, level, event, BB_KV_SPAN("client", fact->client_id), BB_KV_SPAN("topic", fact->topic),
+                   BB_KV_REASON(fact->status), BB_KV_TEXT("text", bb_status_text(fact->status)),
+                   BB_KV_U64("count", fact->count), BB_KV_END);
+}
+
+void bb_server_fact(bb_server *server, const bb_fact *fact)
+{
+    bb_log *log = server->log;
+    switch (fact->kind) {
+    case BB_FACT_CONNECTED:
+        link_fact(log, BB_LOG_INFO, "client.connected", fact);
+        return;
+    case BB_FACT_DISCONNECTED:
+        link_fact(log, BB_LOG_INFO, "client.disconnected", fact);
+        return;
+    case BB_FACT_REFUSED:
+        link_fact(log, BB_LOG_WARNING, "client.refused", fact);
+        return;
+    case BB_FACT_PUBLISH_REFUSED:
+        topic_fact(log, BB_LOG_WARNING, "publish.refused", fact);
+        return;
+    case BB_FACT_SUBSCRIBE_REFUSED:
+        topic_fact(log, BB_LOG_WARNING, "subscribe.refused", fact);
+        return;
+    case BB_FACT_DROPPED:
+        topic_fact(log, BB_LOG_WARNING, "message.dropped", fact);
+        return;
+    case BB_FACT_SESSION_ENDED:
+        topic_fact(log, BB_LOG_INFO, "session.ended", fact);
+        return;
+    }
+}

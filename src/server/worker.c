@@ -1,0 +1,509 @@
+/* worker.c - one worker: its turns, what its broker asks of it, and its listeners.
+ *
+ *     wait ─► dispatch: accept, read ──packets──► broker ──► links' output, posts in the outbox
+ *      ▲      inbox: posts, connections that move here ──►    │
+ *      │      deadlines, retained walks ──────────────────►   │
+ *      └───── flush: push the outbox, send to every link that has something, once ◄──┘ */
+#include "server/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "server/inside.h"
+
+enum {
+    ACCEPT_MAX = 64,         /* connections of one turn */
+    ACCEPT_AGAIN_MS = 100,   /* when no file descriptors were left */
+    CONNECTIONS_SPARE = 256, /* above the limit we still read CONNECT, to answer with a reason */
+    SWEEP_MS = 1000,
+    HIGH_PERCENT = 85, /* of the memory limit: where we begin to slow publishers down */
+};
+
+/* ---- The broker's port. */
+
+static uint64_t rotate(uint64_t x, int bits)
+{
+    return x << bits | x >> (64 - bits);
+}
+
+/* xoshiro256**, seeded by the system: for ids and tables, not for secrets. */
+static uint64_t port_random(void *shell)
+{
+    uint64_t *s = ((bb_worker *)shell)->random, result = rotate(s[1] * 5, 7) * 9, t = s[1] << 17;
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= t;
+    s[3] = rotate(s[3], 45);
+    return result;
+}
+
+static void port_fact(void *shell, const bb_fact *fact)
+{
+    bb_server_fact(((bb_worker *)shell)->server, fact);
+}
+
+static void *port_post_reserve(void *shell, unsigned to, size_t size)
+{
+    bb_worker *worker = shell;
+    return size < UINT32_MAX / 2 ? bb_outbox_reserve(&worker->outbox, to, (uint32_t)size) : NULL;
+}
+
+static void port_post_commit(void *shell, unsigned to, size_t size)
+{
+    bb_worker *worker = shell;
+    bb_outbox_commit(&worker->outbox, to, BB_ITEM_POST, (uint32_t)size);
+}
+
+/* Take what lies in the inbox now, behind what was taken before. */
+static void take_inbox(bb_worker *worker)
+{
+    bb_batch *taken = bb_inbox_take(&worker->inbox);
+    if (!taken)
+        return;
+    if (!worker->pending) {
+        worker->pending = taken;
+        worker->pending_item = bb_batch_first(taken);
+    } else {
+        worker->pending_last->next = taken;
+    }
+    while (taken->next)
+        taken = taken->next;
+    worker->pending_last = taken;
+}
+
+/* With the shard's lock held: push what was posted so far, take what others posted; then let go. */
+static void exchange_and_unlock(bb_worker *worker, bb_retained_shard *shard)
+{
+    if (worker->server->workers_count > 1) {
+        bb_outbox_flush_all(&worker->outbox);
+        take_inbox(worker);
+    }
+    bb_retained_unlock(shard);
+}
+
+static bb_status port_retain_store(void *shell, const bb_content *content, void **ticket)
+{
+    bb_worker *worker = shell;
+    bb_server *server = worker->server;
+    bb_retained_shard *shard = bb_retained_lock(&server->retained, content->topic_hash);
+    *ticket = shard;
+    return bb_retained_store(&server->retained, shard, &worker->mem, &worker->limits, content);
+}
+
+static void port_retain_unlock(void *shell, void *ticket)
+{
+    exchange_and_unlock(shell, ticket);
+}
+
+static void port_retain_read(void *shell, bb_span topic, uint64_t hash, bb_time now, bb_port_visit *visit,
+                             void *context)
+{
+    bb_worker *worker = shell;
+    bb_content content;
+    bb_retained_shard *shard = bb_retained_lock(&worker->server->retained, hash);
+    if (bb_retain_get(&shard->store, topic, now, &content))
+        (void)visit(context, &content);
+    exchange_and_unlock(worker, shard);
+}
+
+struct bb_port_walk {
+    unsigned shard;
+    bb_retain_cursor cursor;
+};
+
+static bb_port_walk *port_walk_open(void *shell)
+{
+    bb_worker *worker = shell;
+    return bb_mem_alloc_zeroed(&worker->mem, sizeof(bb_port_walk));
+}
+
+static bool port_walk_step(void *shell, bb_port_walk *walk, bb_span filter, bb_time now, bb_port_visit *visit,
+                           void *context, bb_status *status)
+{
+    enum { STEPS = 512 };
+    bb_worker *worker = shell;
+    bb_retained *retained = &worker->server->retained;
+    bb_retained_shard *shard = bb_retained_lock_number(retained, walk->shard);
+    bb_retain_walked walked =
+        bb_retain_walk(&shard->store, &worker->mem, filter, &walk->cursor, now, STEPS, visit, context);
+    exchange_and_unlock(worker, shard);
+    if (walked == BB_RETAIN_NO_MEMORY)
+        *status = BB_E_NO_MEMORY;
+    if (walked != BB_RETAIN_DONE)
+        return walked == BB_RETAIN_NO_MEMORY;
+    bb_retain_cursor_deinit(&walk->cursor, &worker->mem);
+    return ++walk->shard == retained->shards_count;
+}
+
+static void port_walk_close(void *shell, bb_port_walk *walk)
+{
+    bb_worker *worker = shell;
+    bb_retain_cursor_deinit(&walk->cursor, &worker->mem);
+    bb_mem_free(&worker->mem, walk, sizeof *walk);
+}
+
+/* ---- The inbox. */
+
+/* Take the next pending item; the batch goes back when its last item has been taken by the next call. */
+static bb_item *next_pending(bb_worker *worker)
+{
+    while (worker->pending && !worker->pending_item) {
+        bb_batch *done = worker->pending;
+        worker->pending = done->next;
+        worker->pending_item = worker->pending ? bb_batch_first(worker->pending) : NULL;
+        bb_batch_done(done);
+    }
+    bb_item *item = worker->pending_item;
+    if (item)
+        worker->pending_item = bb_batch_after(worker->pending, item);
+    return item;
+}
+
+/* Hand all posts that were taken to the broker. It calls this itself in the middle of retained messages; connections
+ * that arrive wait for the turn's own call, so that nothing nests deeper than that. */
+static void port_drain(void *shell)
+{
+    bb_worker *worker = shell;
+    for (bb_item *item; (item = next_pending(worker)) != NULL;) {
+        if (item->kind == BB_ITEM_POST) {
+            bb_broker_take_post(worker->broker, item->bytes, item->size, bb_loop_now(&worker->loop));
+        } else {
+            bb_connection *connection = *(bb_connection **)(void *)item->bytes;
+            bb_list_append(&worker->arrivals, &connection->waiting);
+        }
+    }
+}
+
+static void look_into_inbox(bb_worker *worker)
+{
+    take_inbox(worker);
+    port_drain(worker);
+    while (!bb_list_empty(&worker->arrivals)) {
+        bb_connection *connection = BB_CONTAINER_OF(worker->arrivals.next, bb_connection, waiting);
+        bb_list_remove(&connection->waiting);
+        bb_connection_arrive(worker, connection);
+    }
+}
+
+/* ---- Accepting. */
+
+static void no_files(bb_worker *worker, const char *what)
+{
+    worker->accept_again = bb_loop_now(&worker->loop) + ACCEPT_AGAIN_MS;
+    if (!atomic_exchange(&worker->server->no_files, true))
+        bb_log_event(worker->server->log, BB_LOG_ERROR, "accept.stalled", BB_KV_REASON(BB_E_NO_FILES),
+                     BB_KV_TEXT("what", what), BB_KV_END);
+}
+
+static void accept_some(bb_acceptor *acceptor)
+{
+    bb_worker *worker = acceptor->worker;
+    bb_server *server = worker->server;
+    for (unsigned i = 0; i < ACCEPT_MAX; i++) {
+        bb_transport transport;
+        bb_address peer;
+        switch (bb_tcp_accept(acceptor->listener, &transport, &peer)) {
+        case BB_ACCEPT_OK:
+            break;
+        case BB_ACCEPT_WAIT:
+            return;
+        case BB_ACCEPT_NO_FILES:
+            no_files(worker, "no file descriptors left: clients wait until some are closed");
+            return;
+        case BB_ACCEPT_NO_MEMORY:
+            no_files(worker, "the system has no memory for sockets: clients wait");
+            return;
+        default:
+            continue;
+        }
+        if (atomic_load_explicit(&server->no_files, memory_order_relaxed) && atomic_exchange(&server->no_files, false))
+            bb_log_event(server->log, BB_LOG_INFO, "accept.resumed", BB_KV_END);
+        if (atomic_load_explicit(&server->links_all, memory_order_relaxed) >=
+            worker->limits.connections_max + CONNECTIONS_SPARE) {
+            bb_log_limited(server->log, BB_LOG_WARNING, "client.refused", BB_KV_REASON(BB_E_TOO_MANY_CONNECTIONS),
+                           BB_KV_END);
+            bb_transport_close(&transport);
+        } else if (!bb_connection_open(worker, &transport, &peer)) {
+            bb_log_limited(server->log, BB_LOG_WARNING, "client.refused", BB_KV_REASON(BB_E_NO_MEMORY), BB_KV_END);
+        }
+    }
+    bb_loop_again(&worker->loop, &acceptor->watch);
+}
+
+static void acceptor_ready(bb_watch *watch, unsigned events)
+{
+    (void)events;
+    accept_some(BB_CONTAINER_OF(watch, bb_acceptor, watch));
+}
+
+static void accept_again(bb_worker *worker, bb_time now)
+{
+    if (now < worker->accept_again)
+        return;
+    worker->accept_again = BB_NEVER;
+    for (size_t i = 0; i < worker->acceptors_count; i++)
+        bb_loop_again(&worker->loop, &worker->acceptors[i].watch);
+}
+
+/* ---- Memory. */
+
+static void watch_memory(bb_worker *worker)
+{
+    bb_server *server = worker->server;
+    uint64_t max = atomic_load_explicit(&server->memory_bytes_max, memory_order_relaxed);
+    int64_t sum = bb_memory_now(server);
+    uint64_t used = sum > 0 ? (uint64_t)sum : 0;
+    bb_pressure pressure = used >= max                        ? BB_PRESSURE_FULL
+                           : used >= max / 100 * HIGH_PERCENT ? BB_PRESSURE_HIGH
+                                                              : BB_PRESSURE_NONE;
+    if (BB_LIKELY(pressure == worker->pressure))
+        return;
+    if (pressure > worker->pressure)
+        bb_log_limited(server->log, BB_LOG_WARNING, pressure == BB_PRESSURE_FULL ? "memory.full" : "memory.high",
+                       BB_KV_U64("bytes", used), BB_KV_U64("limit", max), BB_KV_END);
+    worker->pressure = pressure;
+    bb_broker_set_pressure(worker->broker, pressure, bb_loop_now(&worker->loop));
+    if (pressure == BB_PRESSURE_NONE)
+        bb_connections_resume(worker);
+}
+
+/* ---- A turn. */
+
+static void take_settings(bb_worker *worker)
+{
+    bb_server *server = worker->server;
+    uint32_t number = atomic_load_explicit(&server->settings_number, memory_order_acquire);
+    if (BB_LIKELY(number == worker->settings_seen))
+        return;
+    pthread_mutex_lock(&server->settings_mutex);
+    worker->limits = server->settings.limits;
+    worker->sys_interval_s = server->settings.sys_interval_s;
+    bb_auth auth = {.anonymous = server->settings.anonymous};
+    pthread_mutex_unlock(&server->settings_mutex);
+    worker->settings_seen = number;
+    if (worker->broker) {
+        bb_broker_set_limits(worker->broker, &worker->limits);
+        bb_broker_set_auth(worker->broker, &auth);
+    }
+}
+
+static bb_time earlier(bb_time a, bb_time b)
+{
+    return a < b ? a : b;
+}
+
+/* $SYS and the sweep of expired retained messages: worker 0's. */
+static bb_time chores(bb_worker *worker, bb_time now)
+{
+    if (worker->number != 0)
+        return BB_NEVER;
+    if (worker->sys_interval_s && now >= worker->sys_next) {
+        bb_sys_publish(worker, now);
+        worker->sys_next = now + worker->sys_interval_s * 1000ull;
+    }
+    if (now >= worker->sweep_next) {
+        bb_retained_sweep(&worker->server->retained, &worker->mem, &worker->sweep_shard, &worker->sweep_cursor, now);
+        worker->sweep_next = now + SWEEP_MS;
+    }
+    return earlier(worker->sys_interval_s ? worker->sys_next : BB_NEVER, worker->sweep_next);
+}
+
+static void begin_stopping(bb_worker *worker, bb_time now)
+{
+    worker->stopping = true;
+    worker->stop_at = now + worker->server->settings.shutdown_timeout_s * 1000ull;
+    for (size_t i = 0; i < worker->acceptors_count; i++)
+        bb_loop_remove(&worker->loop, &worker->acceptors[i].watch);
+    worker->acceptors_count = 0;
+    for (bb_list *at = worker->connections.next, *next; at != &worker->connections; at = next) {
+        next = at->next;
+        bb_broker_link_end(worker->broker, &BB_CONTAINER_OF(at, bb_connection, in)->link, BB_E_SHUTTING_DOWN, now);
+    }
+}
+
+/* Everything that is not an event: returns when to come back, 0 for at once. */
+static bb_time after_events(bb_worker *worker)
+{
+    bb_time now = bb_loop_now(&worker->loop), until;
+    look_into_inbox(worker);
+    if (bb_broker_next_deadline(worker->broker) <= now)
+        bb_broker_tick(worker->broker, now);
+    bool more = bb_broker_work(worker->broker, now);
+    if (BB_UNLIKELY(atomic_load_explicit(&worker->server->stopping, memory_order_relaxed) && !worker->stopping))
+        begin_stopping(worker, now);
+    until = earlier(chores(worker, now), bb_connections_tick(worker, now));
+    bb_outbox_flush_all(&worker->outbox);
+    bb_connections_flush(worker);
+    bb_outbox_flush_all(&worker->outbox); /* wills of links that broke while they were sent to */
+    watch_memory(worker);
+    accept_again(worker, now);
+    if (more || worker->pending || bb_broker_last_dirty(worker->broker))
+        return 0;
+    until = earlier(until, earlier(bb_broker_next_deadline(worker->broker), worker->accept_again));
+    return worker->stopping ? earlier(until, worker->stop_at) : until;
+}
+
+static bool is_done(const bb_worker *worker)
+{
+    if (!worker->stopping)
+        return false;
+    return bb_loop_now(&worker->loop) >= worker->stop_at ||
+           (bb_list_empty(&worker->connections) && bb_list_empty(&worker->lingering));
+}
+
+static void *worker_main(void *context)
+{
+    bb_worker *worker = context;
+    bb_time until = 0;
+    do {
+        bool asleep = until != 0 && bb_inbox_sleep(&worker->inbox);
+        bb_loop_wait(&worker->loop, asleep ? until : 0);
+        bb_inbox_awake(&worker->inbox);
+        take_settings(worker);
+        bb_loop_dispatch(&worker->loop);
+        until = after_events(worker);
+    } while (!is_done(worker));
+    return NULL;
+}
+
+/* ---- Life. */
+
+void bb_worker_wake(bb_worker *worker)
+{
+    bb_loop_wake(&worker->loop);
+}
+
+bool bb_worker_init(bb_worker *worker, bb_server *server, unsigned number)
+{
+    memset(worker, 0, offsetof(bb_worker, buffer));
+    worker->server = server;
+    worker->number = number;
+    worker->mem = bb_memory_make();
+    worker->accept_again = BB_NEVER;
+    worker->sys_next = worker->sweep_next = 0;
+    bb_list_init(&worker->connections);
+    bb_list_init(&worker->lingering);
+    bb_list_init(&worker->paused);
+    bb_list_init(&worker->giants);
+    bb_list_init(&worker->arrivals);
+    worker->settings_seen = UINT32_MAX;
+    take_settings(worker);
+    if (getrandom(worker->random, sizeof worker->random, 0) != sizeof worker->random)
+        return false;
+    if (bb_loop_init(&worker->loop, &worker->mem) != BB_OK)
+        return false;
+    bb_inbox_init(&worker->inbox, &worker->loop);
+    bb_batch_pool_init(&worker->batches, &worker->mem);
+    bb_sender_init(&worker->sender, &worker->mem, server->settings.io_uring);
+    return true;
+}
+
+static bool watch_listeners(bb_worker *worker)
+{
+    const bb_server *server = worker->server;
+    worker->acceptors = calloc(server->listeners_count, sizeof *worker->acceptors);
+    if (!worker->acceptors)
+        return false;
+    for (size_t i = 0; i < server->listeners_count; i++) {
+        bb_acceptor *acceptor = &worker->acceptors[i];
+        *acceptor = (bb_acceptor){.worker = worker, .listener = &server->listeners[i]};
+        if (bb_loop_add_shared(&worker->loop, &acceptor->watch, server->listeners[i].fd, acceptor_ready) != BB_OK)
+            return false;
+        worker->acceptors_count++;
+    }
+    return true;
+}
+
+bool bb_worker_connect(bb_worker *worker)
+{
+    bb_server *server = worker->server;
+    bb_inbox *inboxes[BB_WORKERS_MAX];
+    for (unsigned i = 0; i < server->workers_count; i++)
+        inboxes[i] = i == worker->number ? NULL : &server->workers[i]->inbox;
+    if (!bb_outbox_init(&worker->outbox, &worker->batches, worker->number, inboxes, server->workers_count))
+        return false;
+    const bb_port port = {
+        .shell = worker,
+        .random = port_random,
+        .fact = port_fact,
+        .post_reserve = port_post_reserve,
+        .post_commit = port_post_commit,
+        .retain_store = port_retain_store,
+        .retain_unlock = port_retain_unlock,
+        .retain_read = port_retain_read,
+        .walk_open = port_walk_open,
+        .walk_step = port_walk_step,
+        .walk_close = port_walk_close,
+        .drain = port_drain,
+    };
+    const bb_auth auth = {.anonymous = server->settings.anonymous};
+    const bb_broker_options options = {
+        .mem = &worker->mem,
+        .limits = &worker->limits,
+        .auth = &auth,
+        .seed = &server->seed,
+        .port = &port,
+        .interest = server->interest,
+        .sessions_all = &server->sessions_all,
+        .links_all = &server->links_all,
+        .worker = worker->number,
+        .workers = server->workers_count,
+    };
+    worker->broker = bb_broker_new(&options, bb_clock_us() / 1000);
+    return worker->broker && watch_listeners(worker);
+}
+
+bool bb_worker_start(bb_worker *worker)
+{
+    return pthread_create(&worker->thread, NULL, worker_main, worker) == 0;
+}
+
+static void close_all(bb_list *list)
+{
+    while (!bb_list_empty(list))
+        bb_connection_close(BB_CONTAINER_OF(list->next, bb_connection, in), BB_E_SHUTTING_DOWN);
+}
+
+/* Posts that nobody reads any more, and connections that were on their way. */
+static void drop_pending(bb_worker *worker)
+{
+    take_inbox(worker);
+    for (bb_item *item; (item = next_pending(worker)) != NULL;) {
+        if (item->kind == BB_ITEM_POST)
+            bb_broker_drop_post(worker->broker, item->bytes, item->size);
+        else
+            bb_list_append(&worker->arrivals, &(*(bb_connection **)(void *)item->bytes)->waiting);
+    }
+    while (!bb_list_empty(&worker->arrivals)) {
+        bb_connection *c = BB_CONTAINER_OF(worker->arrivals.next, bb_connection, waiting);
+        bb_list_remove(&c->waiting);
+        bb_connection_arrive(worker, c);
+    }
+}
+
+void bb_worker_settle(bb_worker *worker)
+{
+    if (!worker->broker)
+        return;
+    bb_outbox_flush_all(&worker->outbox);
+    drop_pending(worker);
+    close_all(&worker->connections);
+    close_all(&worker->lingering);
+    bb_outbox_flush_all(&worker->outbox);
+}
+
+void bb_worker_deinit(bb_worker *worker)
+{
+    drop_pending(worker);
+    bb_broker_free(worker->broker);
+    bb_retain_cursor_deinit(&worker->sweep_cursor, &worker->mem);
+    free(worker->acceptors);
+    bb_inbox_deinit(&worker->inbox);
+    bb_outbox_deinit(&worker->outbox);
+    bb_sender_deinit(&worker->sender);
+    bb_loop_deinit(&worker->loop);
+}
