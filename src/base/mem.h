@@ -1,11 +1,11 @@
 /* mem.h - memory as a parameter: who allocates, and how much is in use.
  *
- * What      Every allocation of the core goes through a bb_mem that was handed in. The size is told again when memory is
- *           given back, so that the sum in use is known exactly and no header is needed.
- * Errors    bb_mem_alloc returns NULL when the allocator fails; callers turn that into BB_E_NO_MEMORY. The limits on
- *           memory are enforced above, by those who know what to refuse (broker); this only counts.
- * Threads   One bb_mem belongs to one thread. Memory may be freed through another thread's bb_mem than it came from:
- *           only the sum over all of them is meaningful, therefore it is signed. */
+ * What      Every allocation of the core goes through a bb_mem that was handed in. The size is told again when memory
+ * is given back, so that the sum in use is known exactly and no header is needed. Errors    bb_mem_alloc returns NULL
+ * when the allocator fails; callers turn that into BB_E_NO_MEMORY. The limits on memory are enforced above, by those
+ * who know what to refuse (broker); this only counts. Threads   One bb_mem belongs to one thread. Memory may be freed
+ * through another thread's bb_mem than it came from: only the sum over all of them is meaningful, therefore it is
+ * signed. */
 #ifndef BB_BASE_MEM_H
 #define BB_BASE_MEM_H
 
@@ -17,7 +17,7 @@
 #include "base/check.h"
 
 typedef struct bb_mem {
-    void *(*alloc)(void *context, size_t size);            /* not zeroed; NULL on failure */
+    void *(*alloc)(void *context, size_t size);               /* not zeroed; NULL on failure */
     void (*release)(void *context, void *block, size_t size); /* `size` as it was asked for */
     void *context;
     _Atomic int64_t bytes_now; /* written by the owner only, read by anyone */

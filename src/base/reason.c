@@ -8,11 +8,10 @@ typedef struct row {
     const char *text;
 } row;
 
-static const row rows[BB_STATUS_COUNT] = {
-    [BB_OK] = {0x00, "ok", "success"},
-    [BB_MORE] = {0x00, "more", "more bytes are needed"},
+static const row rows[BB_STATUS_COUNT] = {[BB_OK] = {0x00, "ok", "success"},
+                                          [BB_MORE] = {0x00, "more", "more bytes are needed"},
 #define X(name, lower, code, text) [BB_E_##name] = {code, lower, text},
-    BB_REASON_MAP(X)
+                                          BB_REASON_MAP(X)
 #undef X
 };
 

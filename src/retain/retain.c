@@ -359,8 +359,8 @@ static bb_span literal_prefix(bb_span filter)
     return bb_span_of(filter.data, i);
 }
 
-bb_retain_walked bb_retain_walk(const bb_retain *retain, bb_mem *mem, bb_span filter, bb_retain_cursor *cursor, bb_time now,
-                                unsigned steps, bb_retain_visit *visit, void *context)
+bb_retain_walked bb_retain_walk(const bb_retain *retain, bb_mem *mem, bb_span filter, bb_retain_cursor *cursor,
+                                bb_time now, unsigned steps, bb_retain_visit *visit, void *context)
 {
     if (!cursor->started && !cursor_set(cursor, mem, literal_prefix(filter), BB_SPAN_NONE, -1))
         return BB_RETAIN_NO_MEMORY;

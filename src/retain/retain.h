@@ -13,9 +13,9 @@
 #include "message/message.h"
 
 typedef struct bb_retain {
-    void *root;         /* private: a tagged pointer to a node or a leaf; NULL when empty */
-    uint64_t count;     /* retained messages */
-    uint64_t bytes;     /* of their topics, properties and payloads */
+    void *root;     /* private: a tagged pointer to a node or a leaf; NULL when empty */
+    uint64_t count; /* retained messages */
+    uint64_t bytes; /* of their topics, properties and payloads */
 } bb_retain;
 
 typedef struct bb_retain_limits {
@@ -24,8 +24,8 @@ typedef struct bb_retain_limits {
 
 /* Store the message for its topic, or delete the stored one when the payload is empty [MQTT-3.3.1-6]. `version` must be
  * greater than that of every earlier call for the topic. BB_E_TOO_MANY_RETAINED, BB_E_NO_MEMORY: nothing changed. */
-BB_MUST_USE bb_status bb_retain_set(bb_retain *retain, bb_mem *mem, const bb_retain_limits *limits, const bb_content *content,
-                                    uint64_t version);
+BB_MUST_USE bb_status bb_retain_set(bb_retain *retain, bb_mem *mem, const bb_retain_limits *limits,
+                                    const bb_content *content, uint64_t version);
 
 /* The message of one topic; false when there is none or it has expired. */
 bool bb_retain_get(const bb_retain *retain, bb_span topic, bb_time now, bb_content *out);
@@ -46,10 +46,12 @@ typedef enum bb_retain_walked { BB_RETAIN_DONE, BB_RETAIN_STOPPED, BB_RETAIN_NO_
 
 /* Visit the messages that match `filter` from where the cursor stands, looking at no more than `steps` of the tree's
  * leaves. STOPPED when there may be more. */
-BB_MUST_USE bb_retain_walked bb_retain_walk(const bb_retain *retain, bb_mem *mem, bb_span filter, bb_retain_cursor *cursor,
-                                            bb_time now, unsigned steps, bb_retain_visit *visit, void *context);
+BB_MUST_USE bb_retain_walked bb_retain_walk(const bb_retain *retain, bb_mem *mem, bb_span filter,
+                                            bb_retain_cursor *cursor, bb_time now, unsigned steps,
+                                            bb_retain_visit *visit, void *context);
 
-/* Delete expired messages, looking at no more than `steps` leaves from where the cursor stands; `removed` counts them. */
+/* Delete expired messages, looking at no more than `steps` leaves from where the cursor stands; `removed` counts them.
+ */
 BB_MUST_USE bb_retain_walked bb_retain_sweep(bb_retain *retain, bb_mem *mem, bb_retain_cursor *cursor, bb_time now,
                                              unsigned steps, uint64_t *removed);
 
