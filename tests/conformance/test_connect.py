@@ -59,7 +59,7 @@ def test_unknown_protocol_name_3_1_2_1(clients, protocol, version):
         client.expect_close()
 
 
-@clause("3.1.2-2")
+@clause("3.1.2-2", "3.2.2-8")
 @pytest.mark.parametrize("level", [6, 7, 42, 255])
 def test_unknown_level_is_unsupported_protocol_version_3_1_2_2(clients, level):
     client = clients.open()
@@ -75,7 +75,7 @@ def test_unknown_lower_level_gets_return_code_1_3_1_2_2(clients, level):
     client.expect_refused({1, 0x84})
 
 
-@clause("3.1:3.1-name")
+@clause("3.1:name")
 @pytest.mark.parametrize("protocol, level", [("MQIsdp", 4), ("MQIsdp", 5), ("MQTT", 3)])
 def test_names_and_levels_belong_together(clients, protocol, level):
     client = clients.open(V311)
@@ -149,7 +149,7 @@ def test_client_id_of_3_1_has_1_to_23_bytes(clients):
         client.expect_refused(2)
 
 
-@clause("3.1.3-5", "3.1.1:3.1.3-5")
+@clause("3.1.3-5", "3.1.1:3.1.3-5", "3.1.3-3")
 @pytest.mark.parametrize("version", [V311, V5])
 def test_client_ids_of_1_to_23_letters_and_digits_are_accepted_3_1_3_5(clients, version):
     clients(version, client_id="0123456789abcdefghijABC")

@@ -201,11 +201,9 @@ def test_limits_are_announced_in_connack_3_2_2_9(limited):
         "wildcard_available": 0, "shared_available": 0, "subscription_id_available": 0, "server_keep_alive": 100}
 
 
-@clause("3.2.2-21")
+@clause("3.2.2-21", "3.2.2-15")
 def test_shorter_keep_alive_is_left_as_it_is(plain):
     assert "server_keep_alive" not in plain.connack.properties
-
-
 def test_packet_above_the_brokers_maximum_is_refused_by_its_header(plain):
     plain.send(packet(PUBLISH, 0, text("a"), length=1999))
     plain.expect_close(0x95)
@@ -274,6 +272,7 @@ def test_payload_above_the_limit_is_refused(plain):
     assert got.kind in (PUBACK, DISCONNECT) and got.reason in (0x95, 0x97, 0x99, 0x83)
 
 
+@clause("3.1.1:3.8.3-2")
 def test_inflight_limit_of_the_broker_holds(limited):
     with Client(limited) as pub, Client(limited) as sub:
         topic = unique()
@@ -285,8 +284,6 @@ def test_inflight_limit_of_the_broker_holds(limited):
         for number in range(3):
             sub.expect(PUBLISH, payload=bytes([number]))
         sub.expect_nothing()
-
-
 def test_clients_before_5_meet_the_same_limits(limited):
     with Client(limited, version=V311) as client:
         client.connect(version=V311)

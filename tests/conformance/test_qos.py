@@ -105,7 +105,7 @@ def test_refused_qos2_frees_its_id_4_3_3_9(clients):
     sub.expect_message(topic, "2")
 
 
-@clause("4.3.3-11", "3.1.1:4.3.3-2", "3.1.1:3.6.4-1")
+@clause("4.3.3-11", "3.1.1:4.3.3-2", "3.1.1:3.6.4-1", "3.7.2-1")
 @EVERY_VERSION
 def test_pubrel_for_an_unknown_id_gets_pubcomp_4_3_3_11(clients, version):
     client = clients(version)
@@ -115,6 +115,7 @@ def test_pubrel_for_an_unknown_id_gets_pubcomp_4_3_3_11(clients, version):
     client.expect_alive()
 
 
+@clause("3.6.2-1")
 @EVERY_VERSION
 def test_pubrec_for_an_unknown_id_gets_pubrel(clients, version):
     client = clients(version)
@@ -338,16 +339,16 @@ def test_pubrec_with_success_goes_on_with_pubrel(clients, code):
     sub.expect(PUBREL, packet_id=got.packet_id, reason=0)
 
 
-@clause("4.6.0-5", "4.6.0-6", "4.5.0-2", "3.1.1:4.6.0-5", "3.1.1:4.6.0-6")
+@clause("4.6.0-5", "4.6.0-6", "4.5.0-2", "3.1.1:4.6.0-5", "3.1.1:4.6.0-6", "4.6.0-2", "4.6.0-3", "3.1.1:4.6.0-2", "3.1.1:4.6.0-3")
 @EVERY_QOS
 def test_order_of_one_publisher_is_kept_4_6_0_5(clients, qos):
     topic, sub, pub = unique(), clients(), clients()
     sub.subscribe(topic, qos=qos)
     count = 600
     pub.send(*(publish(topic, u32(number), qos, packet_id=number + 1 if qos else None) for number in range(count)))
+    for number in range(count if qos else 0):
+        pub.expect(PUBACK if qos == 1 else PUBREC, packet_id=number + 1)
     if qos == 2:
-        for number in range(count):
-            pub.expect(PUBREC, packet_id=number + 1)
         pub.send(*(ack(PUBREL, number + 1) for number in range(count)))
     for number in range(count):
         sub.expect_message(topic, u32(number))

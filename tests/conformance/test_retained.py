@@ -17,7 +17,7 @@ def test_new_subscription_gets_the_retained_message_3_3_1_9(clients, version, qo
     sub.expect_nothing(after=pub)
 
 
-@clause("3.3.1-5", "3.1.1:3.3.1-5")
+@clause("3.3.1-5", "3.1.1:3.3.1-5", "3.1.1:3.3.1-7")
 @EVERY_VERSION
 def test_newer_retained_message_replaces_the_older_3_3_1_5(clients, version):
     topic, sub, pub = unique(), clients(version), clients(version)

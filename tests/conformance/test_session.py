@@ -57,7 +57,7 @@ def test_qos0_messages_are_not_kept_while_away(clients):
     sub.expect_message(topic, "1")
 
 
-@clause("3.1.2-4", "3.1.2-6", "3.1.1:3.1.2-6", "3.1.1:3.1.2-7")
+@clause("3.1.2-4", "3.1.2-6", "3.1.1:3.1.2-6", "3.1.1:3.1.2-7", "3.1.4-4", "3.1.1:3.1.4-3")
 @EVERY_VERSION
 def test_clean_start_discards_the_old_session_3_1_2_4(clients, version):
     topic, pub, sub = unique(), clients(version), persistent(clients, version)
@@ -98,7 +98,7 @@ def test_clean_session_1_is_not_kept_in_3_1_1(clients):
     assert client.open().connect(clean=False).session_present is False
 
 
-@clause("3.1.4-3", "3.1.1:3.1.4-2")
+@clause("3.1.4-3", "3.1.1:3.1.4-2", "3.1.1:4.1.0-2")
 @EVERY_VERSION
 def test_takeover_closes_the_old_connection_3_1_4_3(clients, version):
     topic, pub, old = unique(), clients(version), persistent(clients, version)
@@ -223,7 +223,7 @@ def test_disconnect_may_repeat_expiry_0(clients):
     client.expect_close()
 
 
-@clause("3.1.1:3.1.2-4")
+@clause("3.1.1:3.1.2-4", "3.1.3-2")
 def test_session_goes_on_in_another_version(clients):
     topic, pub = unique(), clients()
     sub = persistent(clients, V311)
@@ -233,8 +233,6 @@ def test_session_goes_on_in_another_version(clients):
     again = clients(V5, sub.client_id, clean=False)
     assert again.connack.session_present is True
     assert again.expect_message(topic, "x", qos=1).properties == {"content_type": "t"}
-
-
 def test_client_ids_that_look_alike_have_sessions_of_their_own(clients):
     one = unique()
     for client_id in (one, one + " ", one.upper() + "z", one + "/", "é" + one):

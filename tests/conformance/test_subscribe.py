@@ -17,7 +17,7 @@ def test_one_reason_for_each_filter_in_order_3_8_4_6(clients, version):
     client.expect_message(topic + "/a", "x", qos=1)
 
 
-@clause("3.8.4-6", "3.9.3-1")
+@clause("3.8.4-6", "3.9.3-1", "3.1.1:3.9.3-2")
 @EVERY_VERSION
 def test_bad_filters_do_not_spoil_the_good_ones(clients, version):
     client, topic = clients(version), unique()
@@ -95,7 +95,7 @@ MATCHES["sport/#"] += ["sport//b"]
 ALL_TOPICS = ["sport", "Sport", "sport/", "sport/a", "sport/a/b", "/a", "/", "sport//b"]
 
 
-@clause("4.7.1-1", "4.7.1-2", "4.7.1-3", "4.7.3-4", "3.1.1:4.7.1-1", "3.1.1:4.7.1-2", "3.1.1:4.7.1-3")
+@clause("4.7.1-1", "4.7.1-2", "4.7.3-4", "3.1.1:4.7.1-1", "3.1.1:4.7.1-2", "3.1.1:4.7.1-3", "3.3.2-3", "3.1.1:3.3.2-3", "4.5.0-1", "3.1.1:4.5.0-1")
 @pytest.mark.parametrize("topic_filter", MATCHES)
 @EVERY_VERSION
 def test_filters_match_what_they_should(clients, version, topic_filter):
@@ -299,7 +299,7 @@ def test_retain_as_published_of_one_overlapping_filter_is_enough(clients):
 # ---- UNSUBSCRIBE.
 
 @clause("3.10.4-1", "3.10.4-2", "3.10.4-4", "3.10.4-5", "3.11.3-1", "3.11.3-2", "3.1.1:3.10.4-1", "3.1.1:3.10.4-2",
-        "3.1.1:3.10.4-4", "3.1.1:3.10.4-5")
+        "3.1.1:3.10.4-4", "3.1.1:3.10.4-5", "3.10.4-6")
 @EVERY_VERSION
 def test_unsubscribe_compares_filters_literally_3_10_4_1(clients, version):
     topic, sub, pub = unique(), clients(version), clients(version)

@@ -43,7 +43,7 @@ def test_will_is_published_after_a_protocol_error_3_1_2_8(clients, version, topi
     sub.expect_message(topic, "will")
 
 
-@clause("3.14.4-3", "3.1.2-10", "3.1.1:3.14.4-3", "3.1.1:3.1.2-10")
+@clause("3.14.4-3", "3.1.2-10", "3.1.1:3.14.4-3", "3.1.1:3.1.2-10", "3.1.1:3.1.2-12")
 @EVERY_VERSION
 def test_disconnect_removes_the_will_3_14_4_3(clients, version, topic):
     sub = watcher(clients, topic, version)

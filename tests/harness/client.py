@@ -230,14 +230,15 @@ class Client:
     def collect(self, after):
         """All messages that come before what the client `after` publishes next; their exchanges are finished."""
         fence, messages, seen_suback = unique("fence"), [], False
-        self.subscribe(fence, expect=False)
+        self.subscribe(fence, qos=1, expect=False)
         while True:
             got = self.receive()
             assert got is not None, f"{self.client_id}: closed"
             if got.kind == SUBACK and not seen_suback:
                 seen_suback = True
-                after.publish(fence, b"fence")
+                after.publish(fence, b"fence", 1)
             elif got.kind == PUBLISH and got.topic == fence:
+                self._finish(got)
                 self.unsubscribe(fence)
                 return messages
             else:
