@@ -280,9 +280,8 @@ def test_packets_without_properties_carry_length_0_2_2_2_1(clients):
 
 
 @pytest.mark.parametrize("packet_with_tail", [
-    packet(PUBACK, 0, b"\x00\x01\x00\x00\xff"), packet(DISCONNECT, 0, b"\x00\x00\xff"),
-    packet(AUTH, 0, b"\x00\x00\xff"), packet(PUBREL, 2, b"\x00\x01\x00\x00\x01"),
-], ids=["puback", "disconnect", "auth", "pubrel"])
+    packet(PUBACK, 0, b"\x00\x01\x00\x00\xff"), packet(DISCONNECT, 0, b"\x00\x00\xff"), packet(PUBREL, 2, b"\x00\x01\x00\x00\x01"),
+], ids=["puback", "disconnect", "pubrel"])
 def test_bytes_after_the_last_field_are_malformed(clients, packet_with_tail):
     client = clients()
     client.send(packet_with_tail)

@@ -75,7 +75,7 @@ async function resume () {
 
 async function properties () {
   if (!five) return
-  const [sub, pub] = await Promise.all([open({ properties: { topicAliasMaximum: 10 } }), open({})])
+  const [sub, pub] = await Promise.all([open({ topicAliasMaximum: 10 }), open({})])
   await call(sub, 'subscribe', name + '/5', { qos: 1, properties: { subscriptionIdentifier: 7 } })
   const sent = { contentType: 'c', responseTopic: 'r', correlationData: Buffer.from([0, 1]), userProperties: { a: ['1', '2'] } }
   for (let round = 0; round < 3; round++) {

@@ -208,14 +208,15 @@ def test_filters_of_every_shape(small, innocents):
 
 
 def test_deep_filters_and_topics_up_to_the_limit(small, innocents):
-    with Client(small) as client:
+    with Client(small) as client, Client(small) as pub:
         client.connect()
+        pub.connect()
         top = unique()
         for levels in (50, 100, 199):
             topic = top + "/x" * levels
             client.subscribe(top + "/+" * levels, topic)
-            client.publish(topic, "x")
-            assert client.collect(after=client)
+            pub.publish(topic, "x")
+            assert client.collect(after=pub)
             client.unsubscribe(top + "/+" * levels, topic)
         got = client.subscribe(top + "/x" * 200, top + "/+" * 1000, expect=None)
         assert all(reason >= 0x80 for reason in got.reasons)

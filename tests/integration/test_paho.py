@@ -76,10 +76,10 @@ def test_messages_pass_both_ways(pahos, protocol, qos):
     topic, one, two = unique(), pahos(protocol), pahos(protocol)
     one.subscribe(topic + "/1", qos)
     two.subscribe(topic + "/2", qos)
-    for number in range(50):
+    for number in range(15):
         one.publish(topic + "/2", b"%d" % number, qos)
         two.publish(topic + "/1", b"%d" % number, qos)
-    for number in range(50):
+    for number in range(15):
         assert one.expect(topic + "/1", b"%d" % number).qos == qos
         assert two.expect(topic + "/2", b"%d" % number).qos == qos
 
