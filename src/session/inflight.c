@@ -2,9 +2,15 @@
 
 enum { SLOTS_MIN = 4 };
 
+/* Where an identifier belongs in a table of `count` slots (a power of two up to 131072). */
+static uint32_t home_of(uint16_t packet_id, uint32_t count)
+{
+    return packet_id * 2654435769u & (count - 1);
+}
+
 static bb_delivery *slot_for(bb_delivery *slots, uint32_t count, uint16_t packet_id)
 {
-    uint32_t i = packet_id & (count - 1);
+    uint32_t i = home_of(packet_id, count);
     while (slots[i].packet_id && slots[i].packet_id != packet_id)
         i = (i + 1) & (count - 1);
     return &slots[i];
@@ -51,7 +57,7 @@ bb_delivery bb_inflight_take(bb_inflight *inflight, bb_delivery *delivery)
     uint32_t mask = inflight->slots_count - 1, hole = (uint32_t)(delivery - inflight->slots);
     /* Close the hole: move up what probed past it, so that no search stops short. */
     for (uint32_t i = (hole + 1) & mask; inflight->slots[i].packet_id; i = (i + 1) & mask) {
-        uint32_t home = inflight->slots[i].packet_id & mask;
+        uint32_t home = home_of(inflight->slots[i].packet_id, inflight->slots_count);
         if (((i - home) & mask) >= ((i - hole) & mask)) {
             inflight->slots[hole] = inflight->slots[i];
             hole = i;

@@ -2,9 +2,15 @@
 
 enum { SLOTS_MIN = 8 };
 
+/* As in inflight.c: identifiers that count up are scattered by the golden ratio. */
+static uint32_t home_of(uint16_t id, uint32_t count)
+{
+    return id * 2654435769u & (count - 1);
+}
+
 static uint32_t slot_for(const uint16_t *slots, uint32_t count, uint16_t id)
 {
-    uint32_t i = id & (count - 1);
+    uint32_t i = home_of(id, count);
     while (slots[i] && slots[i] != id)
         i = (i + 1) & (count - 1);
     return i;
@@ -47,7 +53,7 @@ bool bb_packet_ids_remove(bb_packet_ids *set, bb_mem *mem, uint16_t id)
         return false;
     uint32_t mask = set->slots_count - 1, hole = slot_for(set->slots, set->slots_count, id);
     for (uint32_t i = (hole + 1) & mask; set->slots[i]; i = (i + 1) & mask)
-        if (((i - (set->slots[i] & mask)) & mask) >= ((i - hole) & mask)) {
+        if (((i - home_of(set->slots[i], set->slots_count)) & mask) >= ((i - hole) & mask)) {
             set->slots[hole] = set->slots[i];
             hole = i;
         }
