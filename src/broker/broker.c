@@ -387,7 +387,7 @@ bb_receive bb_broker_receive(bb_broker *broker, bb_link *link, bb_span bytes, bb
             return BB_RECEIVE_AGAIN;
         }
         size_t n = one_packet(broker, link, bb_span_from(bytes, done), home, &move);
-        broker->work++;
+        broker->work += BB_WORK_PER_PACKET;
         done += n;
         if (!n)
             break;

@@ -182,7 +182,8 @@ def test_nothing_is_lost_while_all_members_are_away(clients):
     assert sorted(each.payload[0] for seen in got for each in seen) == list(range(10))
 
 
-def test_full_member_is_passed_over(clients):
+@pytest.mark.parametrize("attempt", range(6))  # with several workers: pairs at home on the same one and on different ones
+def test_full_member_is_passed_over(clients, attempt):
     topic, pub = unique(), clients()
     full, free = members(clients, topic, 1, properties={"receive_maximum": 1})[0], members(clients, topic, 1)[0]
     for number in range(20):
