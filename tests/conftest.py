@@ -51,8 +51,8 @@ def broker(request):
 
 @pytest.fixture(scope="session")
 def broker4():
-    """For tests that take long, or for which the number of workers makes no difference."""
-    yield from run_shared(workers=4)
+    """For tests that take long, or for which the number of workers makes no difference; $SYS every second."""
+    yield from run_shared(workers=4, config="sys: {interval: 1 s}\n")
 
 
 @pytest.fixture
