@@ -98,7 +98,7 @@ static void put_response_info(const request *r, bb_property_writer *w)
     bb_property_put_bytes(w, 0x1A, bb_span_of(text, 9 + r->client_id.len));
 }
 
-static bool accept(bb_broker *broker, bb_link *link, const request *r, bool session_present)
+static bb_status accept(bb_broker *broker, bb_link *link, const request *r, bool session_present)
 {
     const bb_connect *c = &r->connect;
     uint8_t *buffer = broker->scratch;
@@ -123,7 +123,9 @@ static bool accept(bb_broker *broker, bb_link *link, const request *r, bool sess
     uint8_t *packet = buffer + sizeof broker->scratch / 2;
     size_t n = bb_connack_encode(packet, sizeof broker->scratch / 2, c->version, session_present, 0,
                                  bb_span_of(buffer, w.len));
-    return n && n <= link->packet_bytes_max && bb_link_put(broker, link, packet, n);
+    if (!n || n > link->packet_bytes_max) /* [MQTT-3.1.2-24] */
+        return BB_E_TOO_LARGE_FOR_CLIENT;
+    return bb_link_put(broker, link, packet, n) ? BB_OK : BB_E_NO_MEMORY;
 }
 
 /* ---- What CONNECT asks for, checked. */
@@ -313,9 +315,11 @@ static void establish(bb_broker *broker, bb_link *link, const request *r)
     session->link = link;
     link->state = BB_LINK_CONNECTED;
     bb_count(&broker->stats.connected, 1);
+    bb_shared_presence(broker, session, true); /* however the link ends, it is counted as away again then */
     bb_timer_set(&broker->link_wheel, &link->timer, link->keep_alive_ms ? broker->now + link->keep_alive_ms : BB_NEVER);
-    if (!accept(broker, link, r, present)) {
-        bb_link_fail(broker, link, BB_E_NO_MEMORY, NULL);
+    status = accept(broker, link, r, present);
+    if (status != BB_OK) {
+        bb_link_end(broker, link, status, NULL); /* nothing may be sent before CONNACK, DISCONNECT neither */
         return;
     }
     bb_fact_of(broker, BB_FACT_CONNECTED, link, BB_OK, BB_SPAN_NONE, NULL);

@@ -71,6 +71,7 @@ static void leave(bb_broker *broker, bb_session *session, bb_status why)
     bool regular = why == BB_E_BY_CLIENT;
     session->link = NULL;
     bb_count(&broker->stats.connected, -1);
+    bb_shared_presence(broker, session, false); /* before anything counts on where members are */
     bb_session_suspend(session, broker->mem);
     bb_inflight_trim(&session->inflight, broker->mem);
     if (regular)
@@ -85,7 +86,6 @@ static void leave(bb_broker *broker, bb_session *session, bb_status why)
         session->will->due = bb_time_after_s(broker->now, session->will->delay_s);
     else if (session->will)
         publish_will(broker, session);
-    bb_shared_presence(broker, session, false);
     bb_shared_give_back(broker, session, 0, false);
     if (!broker->limits.queue_qos0_offline)
         drop_queue(broker, session, &session->queue_qos0, BB_E_OFFLINE_QOS0);
@@ -115,7 +115,6 @@ void bb_session_returned(bb_broker *broker, bb_session *session, bb_link *link)
         bb_link_fail(broker, link, BB_E_NO_MEMORY, NULL);
         return;
     }
-    bb_shared_presence(broker, session, true);
     bb_pump(broker, session);
 }
 

@@ -59,7 +59,7 @@ typedef struct bb_route {
     uint8_t *topic;
 } bb_route;
 
-enum { BB_ROUTE_SETS = 4096, BB_ROUTE_WAYS = 4, BB_ROUTE_BYTES_MAX = 32 * 1024 * 1024 };
+enum { BB_ROUTE_SETS = 16384, BB_ROUTE_WAYS = 4, BB_ROUTE_BYTES_MAX = 32 * 1024 * 1024 };
 
 typedef struct bb_route_cache {
     bb_route *ways[BB_ROUTE_SETS][BB_ROUTE_WAYS];
