@@ -223,7 +223,7 @@ bb_link *bb_broker_last_dirty(const bb_broker *broker)
 
 bool bb_link_put(bb_broker *broker, bb_link *link, const uint8_t *bytes, size_t n)
 {
-    if (!bb_chain_append(&link->out, &broker->chunks, bb_span_of(bytes, n)))
+    if (BB_UNLIKELY(link->broken) || !bb_chain_append(&link->out, &broker->chunks, bb_span_of(bytes, n)))
         return false;
     bb_count(&broker->stats.packets_out, 1);
     bb_link_dirty(broker, link);

@@ -133,7 +133,7 @@ static bb_status write_publish(bb_broker *broker, bb_link *link, const bb_conten
 
 static bool has_room(const bb_broker *broker, const bb_link *link)
 {
-    return link->out.bytes < broker->limits.output_bytes_max;
+    return link->out.bytes < broker->limits.output_bytes_max && BB_LIKELY(!link->broken);
 }
 
 static bool window_open(const bb_link *link)

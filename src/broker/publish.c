@@ -51,7 +51,7 @@ void bb_release_withheld(bb_broker *broker, bb_link *link)
     bb_span span;
     bb_list_remove(&more->withholding);
     while (bb_chain_peek(&more->withheld, &span, 1)) {
-        if (!bb_chain_append(&link->out, &broker->chunks, span)) {
+        if (link->broken || !bb_chain_append(&link->out, &broker->chunks, span)) {
             bb_link_break(broker, link);
             break;
         }

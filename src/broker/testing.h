@@ -11,6 +11,7 @@
 #ifndef BB_BROKER_TESTING_H
 #define BB_BROKER_TESTING_H
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "broker/internal.h"
@@ -62,6 +63,11 @@ struct world {
 };
 
 /* ---- Memory. */
+
+static inline void world_report(const char *file, int line, const char *expression)
+{
+    fprintf(stderr, "%s:%d: %s does not hold\n", file, line, expression);
+}
 
 static inline void *world_alloc(void *context, size_t size)
 {
@@ -180,8 +186,8 @@ static inline uint64_t port_random(void *shell)
 static inline void port_fact(void *shell, const bb_fact *fact)
 {
     world *w = ((world_side *)shell)->world;
-    BB_CHECK((unsigned)fact->kind < WORLD_FACT_KINDS && fact->status < BB_STATUS_COUNT && fact->count > 0);
-    w->facts[fact->kind] += fact->count;
+    BB_CHECK((unsigned)fact->kind < WORLD_FACT_KINDS && fact->status < BB_STATUS_COUNT);
+    w->facts[fact->kind] += fact->kind == BB_FACT_DROPPED ? fact->count : 1;
     w->fact = *fact;
 }
 
@@ -337,6 +343,7 @@ static inline bool world_start_failing(world *w, unsigned sides, uint64_t fail_a
                  .random = 88172645463325252ull,
                  .fail_at = fail_at,
                  .fail_count = fail_count};
+    bb_check_report = world_report;
     bb_limits_default(&w->limits);
     for (unsigned i = 0; i < sides; i++) {
         w->sides[i].world = w;
