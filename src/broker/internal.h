@@ -23,6 +23,13 @@ enum {
     BB_REASON_STRING_MAX = 128,
 };
 
+/* What another worker must know to find a member of a group for a message. */
+typedef struct bb_post_group {
+    uint64_t hash;  /* bb_group.hash */
+    uint64_t tried; /* workers that had nobody, one bit each */
+    bool settle;    /* the second round: any member will do, not only one that can take the message now */
+} bb_post_group;
+
 /* What one message is on its way through the sessions of this worker: the message that keeps it is made when the first
  * session needs one. */
 typedef struct bb_source {
@@ -203,7 +210,7 @@ void bb_retained_resume(bb_broker *broker, bb_session *session);
 void bb_retained_forget(bb_broker *broker, bb_session *session);
 
 /* shared.c */
-void bb_shared_deliver(bb_broker *broker, uint64_t group_hash, bb_source *source, uint64_t tried);
+void bb_shared_deliver(bb_broker *broker, const bb_post_group *group, bb_source *source);
 void bb_shared_dispatch(bb_broker *broker, const bb_route *route, bb_source *source);
 void bb_shared_presence(bb_broker *broker, bb_session *session, bool online);
 void bb_shared_tell(bb_broker *broker, const bb_filter *filter, const bb_group *group);
@@ -211,9 +218,8 @@ void bb_shared_tell(bb_broker *broker, const bb_filter *filter, const bb_group *
  * `ending`, also the QoS 1 messages that it did not acknowledge. */
 void bb_shared_give_back(bb_broker *broker, bb_session *session, uint64_t only, bool ending);
 
-/* post.c */
-bool bb_post(bb_broker *broker, unsigned worker, const bb_content *content, bool ordinary, const uint64_t *groups,
-             uint32_t groups_count, uint64_t tried);
+/* post.c: to the ordinary subscriptions of another worker (`group` NULL), or to a member of a group there */
+bool bb_post(bb_broker *broker, unsigned worker, const bb_content *content, const bb_post_group *group);
 
 static inline uint8_t bb_qos_min(uint8_t a, uint8_t b)
 {

@@ -187,7 +187,7 @@ static bb_status judge_exchange(const bb_broker *broker, const bb_link *link, co
 static void post_to_others(bb_broker *broker, const bb_route *route, const bb_content *content, bb_status *status)
 {
     for (uint64_t left = route->workers; left; left &= left - 1)
-        if (!bb_post(broker, (unsigned)__builtin_ctzll(left), content, true, NULL, 0, 0))
+        if (!bb_post(broker, (unsigned)__builtin_ctzll(left), content, NULL))
             *status = BB_E_NO_MEMORY;
 }
 

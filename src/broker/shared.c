@@ -1,8 +1,9 @@
 /* shared.c - shared subscriptions: one member of each group gets the message. Spec: MQTT 5.0 4.8.2.
  *
- * The publisher's worker picks the worker, by the number of members there; that worker picks the member. Members that
- * can take a message now come first, then those that are here but busy, then those that are away; a worker without any
- * passes the message on to the next one, and `tried` keeps it from going in circles. */
+ * The publisher's worker picks the worker, by the number of members there; that worker picks the member. In a first
+ * round only a member that can take the message now will do, and a worker without one passes it on; `tried` keeps it
+ * from going in circles. In the second round (`settle`) any member will: one that is here but busy, then one that is
+ * away. */
 #include "broker/internal.h"
 
 /* ---- Choosing a member. */
@@ -36,7 +37,8 @@ static uint32_t first_of(const bb_broker *broker, bb_group *group, const bb_cont
 }
 
 /* The best member, starting with the one whose turn it is; NULL: none can take it at all. Never `except`. */
-static bb_subscription *choose(bb_broker *broker, bb_group *group, const bb_content *content, const bb_session *except)
+static bb_subscription *choose(bb_broker *broker, bb_group *group, const bb_content *content, const bb_session *except,
+                               readiness *how)
 {
     if (!group->subscribers.count)
         return NULL;
@@ -50,7 +52,7 @@ static bb_subscription *choose(bb_broker *broker, bb_group *group, const bb_cont
             session == except ? ABSENT : readiness_of(broker, session, bb_qos_min(content->qos, (uint8_t)member->qos));
         if (is > best_is) {
             best = member;
-            best_is = is;
+            *how = best_is = is;
             if (is == READY || broker->limits.shared_strategy == BB_SHARED_STICKY)
                 group->turn = (first + i) % count;
         }
@@ -58,10 +60,12 @@ static bb_subscription *choose(bb_broker *broker, bb_group *group, const bb_cont
     return best;
 }
 
-static bool give(bb_broker *broker, bb_group *group, bb_source *source, const bb_session *except)
+/* To the best member that is at least as ready as `least`; never to `except`. False: there is none. */
+static bool give(bb_broker *broker, bb_group *group, bb_source *source, readiness least, const bb_session *except)
 {
-    bb_subscription *member = choose(broker, group, source->content, except);
-    if (!member)
+    readiness is;
+    bb_subscription *member = choose(broker, group, source->content, except, &is);
+    if (!member || is < least)
         return false;
     uint32_t id = member->id;
     uint8_t qos = bb_qos_min(source->content->qos, (uint8_t)member->qos);
@@ -105,21 +109,35 @@ static uint64_t draw_for(bb_broker *broker, const bb_content *content, uint64_t 
     }
 }
 
-/* Hand a group's message to the best worker that was not tried. False: there is none. */
-static bool dispatch_group(bb_broker *broker, const bb_route_group *group, bb_source *source, uint64_t tried)
+/* The next worker to ask. In the second round, and when no worker has members that are here, those that are away count.
+ */
+static int next_worker(bb_broker *broker, const bb_route_group *group, uint64_t tried, bool settle, uint64_t draw)
+{
+    int worker = choose_worker(broker, group->online, tried, draw);
+    return worker < 0 && settle ? choose_worker(broker, group->away, tried, draw) : worker;
+}
+
+/* Hand a group's message to a worker that was not tried. False: nobody takes it. */
+static bool dispatch_group(bb_broker *broker, const bb_route_group *group, bb_source *source, uint64_t tried,
+                           bool settle)
 {
     uint64_t draw = draw_for(broker, source->content, group->hash);
     for (;;) {
-        int worker = choose_worker(broker, group->online, tried, draw);
-        if (worker < 0)
-            worker = choose_worker(broker, group->away, tried, draw);
-        if (worker < 0)
+        int worker = next_worker(broker, group, tried, settle, draw);
+        if (worker < 0 && settle)
             return false;
+        if (worker < 0) {
+            settle = true;
+            tried = 0;
+            continue;
+        }
         tried |= 1ull << worker;
-        if ((unsigned)worker != broker->worker)
-            return bb_post(broker, (unsigned)worker, source->content, false, &group->hash, 1, tried);
+        if ((unsigned)worker != broker->worker) {
+            bb_post_group post = {group->hash, tried, settle};
+            return bb_post(broker, (unsigned)worker, source->content, &post);
+        }
         bb_group *own = bb_index_group(broker->index, group->hash);
-        if (own && give(broker, own, source, NULL))
+        if (own && give(broker, own, source, settle ? AWAY : READY, NULL))
             return true;
     }
 }
@@ -129,22 +147,23 @@ void bb_shared_dispatch(bb_broker *broker, const bb_route *route, bb_source *sou
 {
     for (uint32_t i = 0; i < route->groups_count; i++) {
         const bb_route_group *group = &route->groups[i];
-        bool given = group->own ? give(broker, group->own, source, NULL) : dispatch_group(broker, group, source, 0);
+        bool given =
+            group->own ? give(broker, group->own, source, AWAY, NULL) : dispatch_group(broker, group, source, 0, false);
         if (!given)
             bb_dropped(broker, NULL, source->content->topic, BB_E_NO_MEMBER, 1);
     }
 }
 
 /* A message for a group that another worker chose this one for; without a member that takes it, it goes on. */
-void bb_shared_deliver(bb_broker *broker, uint64_t hash, bb_source *source, uint64_t tried)
+void bb_shared_deliver(bb_broker *broker, const bb_post_group *group, bb_source *source)
 {
-    bb_group *own = bb_index_group(broker->index, hash);
-    if (own && give(broker, own, source, NULL))
+    bb_group *own = bb_index_group(broker->index, group->hash);
+    if (own && give(broker, own, source, group->settle ? AWAY : READY, NULL))
         return;
     const bb_route *route = bb_route_find(broker, source->content->topic, source->content->topic_hash);
     for (uint32_t i = 0; route && i < route->groups_count; i++)
-        if (route->groups[i].hash == hash && route->groups[i].online &&
-            dispatch_group(broker, &route->groups[i], source, tried))
+        if (route->groups[i].hash == group->hash &&
+            dispatch_group(broker, &route->groups[i], source, group->tried, group->settle))
             return;
     bb_dropped(broker, NULL, source->content->topic, BB_E_NO_MEMBER, 1);
 }
@@ -182,13 +201,13 @@ static bool move_on(bb_broker *broker, bb_session *session, const bb_delivery *d
     bb_content content = bb_message_content(delivery->message);
     bb_source source = {&content, bb_message_ref(delivery->message)};
     bb_group *own = bb_index_group(broker->index, hash);
-    bool given = own && own->online && give(broker, own, &source, session);
+    bool given = own && give(broker, own, &source, BUSY, session);
     if (!given && broker->interest) {
         const bb_route *route = bb_route_find(broker, content.topic, content.topic_hash);
         for (uint32_t i = 0; route && !given && i < route->groups_count; i++)
             if (route->groups[i].hash == hash &&
                 choose_worker(broker, route->groups[i].online, 1ull << broker->worker, 0) >= 0)
-                given = dispatch_group(broker, &route->groups[i], &source, 1ull << broker->worker);
+                given = dispatch_group(broker, &route->groups[i], &source, 1ull << broker->worker, false);
     }
     bb_source_done(broker, &source);
     return given;
