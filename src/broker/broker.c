@@ -340,7 +340,8 @@ static size_t one_packet(bb_broker *broker, bb_link *link, bb_span bytes, unsign
     bb_header header;
     bb_fault fault = {0};
     const char *clause;
-    bb_status status = bb_header_decode(bytes, &header, &fault);
+    bb_status status = link->version == BB_MQTT_31 ? bb_header_decode_31(bytes, &header, &fault)
+                                                   : bb_header_decode(bytes, &header, &fault);
     if (status == BB_MORE)
         return 0;
     if (status == BB_OK && (status = admit(broker, link, &header, &clause)) != BB_OK)

@@ -315,6 +315,7 @@ static void establish(bb_broker *broker, bb_link *link, const request *r)
     session->link = link;
     link->state = BB_LINK_CONNECTED;
     bb_count(&broker->stats.connected, 1);
+    bb_count(&broker->stats.clients, 1);
     bb_shared_presence(broker, session, true); /* however the link ends, it is counted as away again then */
     bb_timer_set(&broker->link_wheel, &link->timer, link->keep_alive_ms ? broker->now + link->keep_alive_ms : BB_NEVER);
     status = accept(broker, link, r, present);

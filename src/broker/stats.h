@@ -19,6 +19,7 @@
     X(queued_bytes, "bytes of messages waiting in queues now")   \
     X(inflight, "messages sent and not yet acknowledged now")    \
     X(connects, "links accepted since the start")                \
+    X(clients, "clients connected since the start")              \
     X(expired_sessions, "sessions that expired since the start") \
     X(packets_in, "packets received")                            \
     X(packets_out, "packets sent")                               \

@@ -80,11 +80,19 @@ static bb_status subscribe_one(bb_broker *broker, bb_link *link, subscribing *s)
     return BB_OK;
 }
 
+/* SUBACK and UNSUBACK know no "topic name invalid": a filter that is too long or too deep is an invalid filter there.
+ */
+static uint8_t filter_code(bb_status status)
+{
+    bool topic = status == BB_E_TOPIC_INVALID || status == BB_E_TOPIC_DEEP || status == BB_E_TOPIC_LONG;
+    return bb_status_code(topic ? BB_E_FILTER_INVALID : status);
+}
+
 static uint8_t code_of(const bb_link *link, bb_status status, const subscribing *s)
 {
     if (status == BB_OK)
         return (uint8_t)s->subscription->qos;
-    return link->version == BB_MQTT_5 ? bb_status_code(status) : 0x80;
+    return link->version == BB_MQTT_5 ? filter_code(status) : 0x80;
 }
 
 static uint32_t count_entries(bb_packet_type type, bb_span entries)
@@ -223,7 +231,7 @@ void bb_handle_unsubscribe(bb_broker *broker, bb_link *link, bb_span body)
     for (bb_span entries = packet.entries; bb_filter_next(BB_UNSUBSCRIBE, &entries, &entry); i++, broker->work++) {
         bb_filter filter;
         bb_subscription *found = NULL;
-        codes[i] = bb_status_code(bb_filter_parse(entry.filter, UINT32_MAX, UINT32_MAX, &filter));
+        codes[i] = filter_code(bb_filter_parse(entry.filter, UINT32_MAX, UINT32_MAX, &filter));
         if (codes[i])
             continue;
         found = bb_index_find(broker->index, &filter, link->session, link->session->subscriptions);
