@@ -45,10 +45,18 @@ static bb_retain_limits limits_for(const bb_retained *retained, const bb_retaine
     };
 }
 
-static void count_change(bb_retained *retained, const bb_retained_shard *shard, uint64_t count, uint64_t bytes)
+/* The shard held `count` messages of `bytes` before. */
+static void count_change(bb_retained *retained, const bb_retained_shard *shard, uint64_t count, uint64_t bytes,
+                         bool own)
 {
-    atomic_fetch_add_explicit(&retained->count, shard->store.count - count, memory_order_relaxed);
-    atomic_fetch_add_explicit(&retained->bytes, shard->store.bytes - bytes, memory_order_relaxed);
+    count = shard->store.count - count;
+    bytes = shard->store.bytes - bytes;
+    atomic_fetch_add_explicit(&retained->count, count, memory_order_relaxed);
+    atomic_fetch_add_explicit(&retained->bytes, bytes, memory_order_relaxed);
+    if (!own)
+        return;
+    atomic_fetch_add_explicit(&retained->own_count, count, memory_order_relaxed);
+    atomic_fetch_add_explicit(&retained->own_bytes, bytes, memory_order_relaxed);
 }
 
 bb_status bb_retained_store(bb_retained *retained, bb_retained_shard *shard, bb_mem *mem, const bb_limits *limits,
@@ -58,7 +66,7 @@ bb_status bb_retained_store(bb_retained *retained, bb_retained_shard *shard, bb_
     uint64_t count = shard->store.count, bytes = shard->store.bytes;
     uint64_t version = atomic_fetch_add_explicit(&retained->version, 1, memory_order_relaxed) + 1;
     bb_status status = bb_retain_set(&shard->store, mem, &left, content, version);
-    count_change(retained, shard, count, bytes);
+    count_change(retained, shard, count, bytes, content->topic.data[0] == '$');
     return status;
 }
 
@@ -69,7 +77,7 @@ void bb_retained_sweep(bb_retained *retained, bb_mem *mem, unsigned *number, bb_
     bb_retained_shard *shard = bb_retained_lock_number(retained, *number);
     uint64_t count = shard->store.count, bytes = shard->store.bytes;
     bb_retain_walked walked = bb_retain_sweep(&shard->store, mem, cursor, now, STEPS, &removed);
-    count_change(retained, shard, count, bytes);
+    count_change(retained, shard, count, bytes, false); /* $SYS never expires */
     bb_retained_unlock(shard);
     if (walked != BB_RETAIN_STOPPED) {
         bb_retain_cursor_deinit(cursor, mem);

@@ -23,6 +23,7 @@ typedef struct bb_retained {
     bb_retained_shard shards[BB_RETAINED_SHARDS_MAX];
     unsigned shards_count; /* a power of two; one when there is one worker */
     _Atomic uint64_t count, bytes, version;
+    _Atomic uint64_t own_count, own_bytes; /* of them, the broker's own: $SYS */
 } bb_retained;
 
 void bb_retained_init(bb_retained *retained, unsigned workers);

@@ -100,8 +100,8 @@ static void add_up(bb_server *server, const totals *before, totals *sum)
     sum->away = sum->sessions - sum->connected;
     sum->connected_max = larger(before->connected_max, sum->connected);
     sum->stored_messages = sum->queued_messages + sum->inflight;
-    sum->retained_count = atomic_load(&server->retained.count);
-    sum->retained_bytes = atomic_load(&server->retained.bytes);
+    sum->retained_count = atomic_load(&server->retained.count) - atomic_load(&server->retained.own_count);
+    sum->retained_bytes = atomic_load(&server->retained.bytes) - atomic_load(&server->retained.own_bytes);
     sum->heap = heap > 0 ? (uint64_t)heap : 0;
     sum->heap_max = larger(before->heap_max, sum->heap);
     sum->resident = bb_memory_resident();
