@@ -1,0 +1,181 @@
+#!/usr/bin/python3
+"""Measures busbard beside floor (the least that any broker can do), Debian's mosquitto and brokers that you name.
+
+Each round runs each scenario once for each of them, one after the other; the figures are medians over the rounds, of
+ratios within one round where a row is a ratio. bench/README.md explains the rows and how to read them.
+"""
+
+import argparse
+import fnmatch
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import brokers
+import report
+from scenarios import BUSBARD, BUSBARD_1, FLOOR, MOSQUITTO, ROWS, SCENARIOS, Settings
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent
+BUILD = ROOT / "build/bench"
+RESULTS = HERE / "results"
+SHARED = ROOT.parent / "shared/tools"
+NOISY_CORES = 0.3  # used by other processes during a run
+TRIES = 4
+PAUSE_S = 2  # before a noisy run is tried again
+CFLAGS = ["-O2", "-g", "-std=gnu17"]
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3, help="how often everything is run (3)")
+    parser.add_argument("--seconds", type=float, default=3, help="of one run (3)")
+    parser.add_argument("--only", metavar="PATTERN", action="append", default=[],
+                        help="only rows whose key contains PATTERN or matches it (*, ?); may be repeated")
+    parser.add_argument("--broker", metavar="NAME=COMMAND", action="append", default=[], type=given_broker,
+                        help="one more broker, on the port that stands for {port} in COMMAND; may be repeated")
+    parser.add_argument("--quick", action="store_true", help="one short round with fewer connections and subscriptions")
+    parser.add_argument("--output", metavar="FOLDER", type=pathlib.Path,
+                        help="for the table, the figures and the picture (bench/results if nothing is left out, "
+                             "else build/bench)")
+    parser.add_argument("--list", action="store_true", help="the keys of the rows, what they are and their targets")
+    chosen = parser.parse_args()
+    if chosen.quick:
+        chosen.rounds, chosen.seconds = 1, 1
+    return chosen
+
+
+def given_broker(text):
+    try:
+        return brokers.given(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def compiled(source, name):
+    program = BUILD / name
+    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+        BUILD.mkdir(parents=True, exist_ok=True)
+        subprocess.run([os.environ.get("CC", "cc"), *CFLAGS, "-D_GNU_SOURCE", "-o", program, source], check=True)
+    return str(program)
+
+
+def tool(name):
+    """A measuring tool: what the variable of its name names, or built from ../shared/tools; None where there is none."""
+    named, source = os.environ.get(name.upper()), SHARED / name / f"{name}.c"
+    if named:
+        return named if os.access(named, os.X_OK) and os.path.isfile(named) else None
+    return compiled(source, name) if source.exists() else None
+
+
+def tools():
+    found = {name: tool(name) for name in ("mqload", "floor")}
+    missing = [name for name, program in found.items() if not program]
+    if missing:
+        sys.exit(f"bench: {' and '.join(missing)} not found. Set {' and '.join(name.upper() for name in missing)} to "
+                 f"the program, or put its source where ../shared/tools/{missing[0]}/{missing[0]}.c is expected.")
+    return found
+
+
+def busbard_program():
+    program = pathlib.Path(os.environ.get("BUSBARD", ROOT / "build/release/busbard"))
+    if not program.exists():
+        sys.exit(f"bench: {program} does not exist; run ./dev build")
+    return str(program)
+
+
+def subjects(floor, more):
+    program = busbard_program()
+    found = [brokers.floor(floor), brokers.busbard(program, 1), brokers.busbard(program, 2), brokers.mosquitto()]
+    if not found[-1]:
+        say("bench: mosquitto is not installed; rows that are compared with it have no verdict")
+    return [subject for subject in found if subject] + more
+
+
+def wanted_rows(patterns):
+    def wanted(row):
+        return not patterns or any(pattern in row.key or fnmatch.fnmatch(row.key, pattern) for pattern in patterns)
+    return [row for row in ROWS if wanted(row)]
+
+
+def plan(rows, everyone, more):
+    """Pairs of a scenario's key and a subject, in the order of one round. Brokers that were given run what mosquitto
+    runs; one-worker busbard runs only where a row asks for it."""
+    for key in dict.fromkeys(row.scenario for row in rows):
+        needed = {name for row in rows if row.scenario == key for name in (row.subject, row.per)} | {MOSQUITTO}
+        for subject in everyone:
+            if subject in more or subject.name in needed and subject.name in SCENARIOS[key].subjects:
+                yield key, subject
+
+
+def measured(settings, key, subject):
+    """One run, repeated while other processes disturb it; what went wrong is a figure too."""
+    for attempt in range(TRIES):
+        if attempt:
+            time.sleep(PAUSE_S)
+        try:
+            figures = SCENARIOS[key].run(settings, subject)
+        except (brokers.Failed, subprocess.TimeoutExpired) as failure:
+            return {"error": str(failure)}
+        if figures.get("other_cores", 0) < NOISY_CORES:
+            break
+    figures["noisy"] = figures.get("other_cores", 0) >= NOISY_CORES
+    return figures
+
+
+def concerns(row, key, subject):
+    """Whether the row shows a figure of this subject's run of scenario `key`."""
+    own = {FLOOR: row.per, BUSBARD: row.subject, BUSBARD_1: row.subject}.get(subject.name, subject.name)
+    return row.scenario == key and own == subject.name
+
+
+def progress(rows, key, subject, figures):
+    if "error" in figures:
+        return f"failed: {figures['error']}"
+    shown = [f"{row.key} {report.number(row.figure(figures))} {row.unit}" for row in rows
+             if concerns(row, key, subject)]
+    if figures["noisy"]:
+        shown.append(f"(noisy: other processes used {figures['other_cores']:.2f} cores)")
+    return "  ".join(shown)
+
+
+def main():
+    chosen = arguments()
+    rows = wanted_rows(chosen.only)
+    if not rows:
+        sys.exit("bench: no row matches; --list shows them")
+    if chosen.list:
+        for row in rows:
+            say(f"{row.key:22}{report.target_text(row):>14}  {row.what}")
+        return
+    files = brokers.allow_many_files()
+    found = tools()
+    settings = Settings(mqload=found["mqload"], subscriptions=compiled(HERE / "subscriptions.c", "subscriptions"),
+                        seconds=chosen.seconds, idle_connections=min(2000 if chosen.quick else 15000, files - 500),
+                        subscriptions_now=100_000 if chosen.quick else 1_000_000)
+    everyone = subjects(found[FLOOR], chosen.broker)
+    steps = list(plan(rows, everyone, chosen.broker))
+    rounds = []
+    with open(BUILD / "runs.jsonl", "w") as record:
+        for number in range(chosen.rounds):
+            rounds.append({})
+            for step, (key, subject) in enumerate(steps, 1 + number * len(steps)):
+                figures = measured(settings, key, subject)
+                rounds[-1].setdefault(key, {})[subject.name] = figures
+                print(json.dumps({"round": number + 1, "run": key, "subject": subject.name, **figures}), file=record)
+                say(f"[{step}/{len(steps) * chosen.rounds}] {key:14}{subject.name:11}"
+                    f"{progress(rows, key, subject, figures)}")
+    output = chosen.output or (BUILD if chosen.only or chosen.quick else RESULTS)
+    report.write(output, report.Results(rows, rounds, everyone, settings))
+
+
+if __name__ == "__main__":
+    main()
