@@ -348,10 +348,12 @@ static bool auth_step(bb_broker *broker, bb_link *link, bb_span data, bb_span *r
     enum { CONTINUE = 0x18 };
     bb_link_more *more = link->more;
     *reply = BB_SPAN_NONE;
+    more->proving = false;
     switch (more->method->step(more->method->context, &more->method_state, data, reply)) {
     case BB_AUTH_SUCCESS:
         return true;
     case BB_AUTH_CONTINUE:
+        more->proving = true;
         send_auth(broker, link, CONTINUE, more->method->name, *reply);
         return false;
     default:
@@ -486,7 +488,7 @@ void bb_handle_auth(bb_broker *broker, bb_link *link, bb_span body)
     if (status == BB_OK && (!(auth.properties.present & BB_HAS(auth_method)) ||
                             !bb_span_equal(auth.properties.auth_method, bb_span_text(more->method->name))))
         status = bb_fault_set(&fault, BB_E_PROTOCOL, 0, "MQTT-4.12.1-1");
-    if (status == BB_OK && !connected && auth.code != CONTINUE)
+    if (status == BB_OK && auth.code != (more->proving ? CONTINUE : RE_AUTHENTICATE))
         status = bb_fault_set(&fault, BB_E_PROTOCOL, 0, "MQTT-4.12.0-3");
     if (status != BB_OK) {
         if (connected)

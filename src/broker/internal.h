@@ -117,6 +117,7 @@ struct bb_link_more {
     bb_link *link;             /* for this link */
     const bb_auth_method *method;
     void *method_state;
+    bool proving; /* an exchange is under way: the client's turn to answer */
     uint8_t *connect; /* the CONNECT that waits for its authentication */
     uint32_t connect_len;
     uint8_t *user_name;

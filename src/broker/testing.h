@@ -69,16 +69,36 @@ static inline void world_report(const char *file, int line, const char *expressi
     fprintf(stderr, "%s:%d: %s does not hold\n", file, line, expression);
 }
 
+/* Blocks of brokers are kept for the next world: they are large, and fresh pages cost more than most tests. */
+typedef struct world_kept {
+    void *blocks[WORLD_SIDES_MAX];
+    unsigned count;
+} world_kept;
+
+static inline world_kept *world_kept_for(size_t size)
+{
+    static world_kept brokers, none;
+    return size == sizeof(bb_broker) ? &brokers : &none;
+}
+
 static inline void *world_alloc(void *context, size_t size)
 {
     world *w = context;
+    world_kept *kept = world_kept_for(size);
     uint64_t number = ++w->allocations;
-    return w->fail_at && number >= w->fail_at && number - w->fail_at < w->fail_count ? NULL : malloc(size);
+    if (w->fail_at && number >= w->fail_at && number - w->fail_at < w->fail_count)
+        return NULL;
+    return kept->count ? kept->blocks[--kept->count] : malloc(size);
 }
 
 static inline void world_release(void *context, void *block, size_t size)
 {
     (void)context;
+    world_kept *kept = world_kept_for(size);
+    if (size == sizeof(bb_broker) && kept->count < WORLD_SIDES_MAX) {
+        kept->blocks[kept->count++] = block;
+        return;
+    }
     memset(block, 0xDB, size); /* the size must be right, and nobody may still read it */
     free(block);
 }

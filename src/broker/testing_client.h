@@ -491,7 +491,7 @@ typedef struct received {
 /* The next packet that was not looked at; false: there is none. What the broker sends must be whole packets. */
 static inline bool client_next(client *c, received *out)
 {
-    bb_span rest = bb_span_of(c->got + c->read, c->got_len - c->read);
+    bb_span rest = bb_span_from(bb_span_of(c->got, c->got_len), c->read);
     if (!rest.len)
         return false;
     BB_CHECK(bb_header_decode(rest, &out->header, NULL) == BB_OK);
