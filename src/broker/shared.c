@@ -63,7 +63,7 @@ static bb_subscription *choose(bb_broker *broker, bb_group *group, const bb_cont
 /* To the best member that is at least as ready as `least`; never to `except`. False: there is none. */
 static bool give(bb_broker *broker, bb_group *group, bb_source *source, readiness least, const bb_session *except)
 {
-    readiness is;
+    readiness is = ABSENT;
     bb_subscription *member = choose(broker, group, source->content, except, &is);
     if (!member || is < least)
         return false;
