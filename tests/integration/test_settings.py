@@ -86,7 +86,7 @@ def test_full_queue_of_an_absent_client_keeps_its_limit(start_broker):
 
 
 def test_retained_messages_above_the_limit_are_refused(start_broker):
-    broker = start_broker(config="limits: {retained_messages: 3}\nsys: {interval: off}\n")
+    broker = start_broker(config="limits: {retained_messages: 3}\n")
     pub = connected(broker)
     for number in range(3):
         pub.publish(str(number), "x", 1, retain=True)
