@@ -49,10 +49,10 @@ void bb_session_end(bb_broker *broker, bb_session *session, bb_status why)
     bool stopping = why == BB_E_SHUTTING_DOWN; /* the process ends: nobody is left to tell */
     if (session->will && !stopping)
         publish_will(broker, session);
+    session->has_shared &= !stopping;
     while (session->subscriptions)
         bb_unsubscribe(broker, session, session->subscriptions);
-    if (!stopping)
-        bb_shared_give_back(broker, session, 0, true);
+    bb_shared_give_back(broker, session, 0, true);
     bb_retained_forget(broker, session);
     bb_timer_cancel(&session->timer);
     drop_queue(broker, session, &session->queue, why);
@@ -132,6 +132,8 @@ void bb_link_end(bb_broker *broker, bb_link *link, bb_status why, const bb_fault
     link->session = NULL;
     bb_timer_cancel(&link->timer);
     bb_incoming_clear(broker, link);
+    if (link->more)
+        bb_list_remove(&link->more->withholding); /* nothing follows the last packet */
     bb_link_dirty(broker, link);
     if (session)
         leave(broker, session, why);

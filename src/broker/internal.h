@@ -112,7 +112,7 @@ struct bb_link_more {
         uint32_t topic_len, properties_len;
     } incoming;
     bb_chain withheld;         /* acknowledgements that wait until memory is free, */
-    uint32_t withheld_answers; /* how many of them end an exchange */
+    uint32_t withheld_pubacks; /* how many of them are PUBACK */
     bb_list withholding;       /* in the broker's list while there are any, */
     bb_link *link;             /* for this link */
     const bb_auth_method *method;

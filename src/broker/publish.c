@@ -27,7 +27,6 @@ void bb_ack_publisher(bb_broker *broker, bb_link *link, bb_packet_type type, uin
     size_t n = bb_ack_encode(packet, sizeof packet, type, link->version, packet_id, code, reason);
     if (reason.len && n > link->packet_bytes_max) /* [MQTT-3.4.2-2] */
         n = bb_ack_encode(packet, sizeof packet, type, link->version, packet_id, code, BB_SPAN_NONE);
-    bool ends = type != BB_PUBREC || code >= 0x80;
     if (BB_LIKELY(broker->pressure == BB_PRESSURE_NONE) || code >= 0x80) {
         if (!bb_link_put(broker, link, packet, n))
             bb_link_break(broker, link);
@@ -40,8 +39,8 @@ void bb_ack_publisher(bb_broker *broker, bb_link *link, bb_packet_type type, uin
     }
     if (!bb_list_linked(&more->withholding))
         bb_list_append(&broker->withholding, &more->withholding);
-    more->withheld_answers += ends;
-    link->inbound_now += type == BB_PUBACK; /* not answered yet: it counts against the receive maximum */
+    more->withheld_pubacks += type == BB_PUBACK; /* not answered yet: it counts against the receive maximum */
+    link->inbound_now += type == BB_PUBACK;
     bb_count(&broker->stats.packets_out, 1);
 }
 
@@ -57,9 +56,10 @@ void bb_release_withheld(bb_broker *broker, bb_link *link)
         }
         bb_chain_consume(&more->withheld, &broker->chunks, span.len);
     }
+    /* Less may be left: PUBREL of what an earlier link had sent takes one off, too. */
     link->inbound_now -=
-        (uint16_t)(more->withheld_answers < link->inbound_now ? more->withheld_answers : link->inbound_now);
-    more->withheld_answers = 0;
+        (uint16_t)(more->withheld_pubacks < link->inbound_now ? more->withheld_pubacks : link->inbound_now);
+    more->withheld_pubacks = 0;
     bb_link_dirty(broker, link);
 }
 
