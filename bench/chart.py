@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 LEFT, PLOT, COLUMN, RIGHT = 330, 470, 92, 16  # widths: names, dots, one column of numbers, margin
 TOP, STEP, BOTTOM = 108, 30, 52
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-COLOURS = (("#1d4ed8", "#7aa7ff"), ("#c2410c", "#ff9a5c"), ("#15803d", "#5fd38a"), ("#7e22ce", "#cf9bff"))  # light, dark
+COLOURS = (("#1d4ed8", "#7aa7ff"), ("#c2410c", "#ff9a5c"), ("#15803d", "#5fd38a"), ("#7e22ce", "#cf9bff"))
 
 STYLE = """\
 text { font: 13px system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; fill: #1f2328; }
@@ -74,6 +74,7 @@ def dot(index, x, y):
 
 
 def style():
+    """Each of COLOURS is a pair: on a light ground, on a dark one."""
     light = "".join(f".dot{i} {{ fill: {colours[0]}; }}\n" for i, colours in enumerate(COLOURS))
     dark = "".join(f".dot{i} {{ fill: {colours[1]}; }}\n" for i, colours in enumerate(COLOURS))
     return f"<style>\n{STYLE}{light}@media (prefers-color-scheme: dark) {{\n{STYLE_DARK}{dark}}}\n</style>"
@@ -111,8 +112,8 @@ def plotted(line, scale, y, names):
 def numbers(line, y, names):
     for index, name in enumerate(names):
         value = line.values.get(name)
-        yield text(LEFT + PLOT + COLUMN * (index + 1) - 8, y + 4.5, f"{value:.2f}" if value and value < 10 else f"{value:.0f}" if value else "–",
-                   "" if index else "strong", "end")
+        shown = "–" if not value else f"{value:.2f}" if value < 10 else f"{value:.0f}"
+        yield text(LEFT + PLOT + COLUMN * (index + 1) - 8, y + 4.5, shown, "" if index else "strong", "end")
 
 
 def draw(lines, names):

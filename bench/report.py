@@ -6,12 +6,13 @@ import json
 import os
 import pathlib
 import platform
+import shutil
 import statistics
 import subprocess
 
 import brokers
 import chart
-from scenarios import BUSBARD, BUSBARD_1, FLOOR
+from scenarios import BUSBARD, BUSBARD_1, FLOOR, MOSQUITTO
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -92,7 +93,9 @@ def cell(results, row, name, strong=False):
     if value is None:
         return "failed" if results.failure(row, name) else "–"
     text = f"**{number(value)}**" if strong else number(value)
-    if row.per:
+    if row.per == name:
+        text = f"{number(results.median_figure(row, name))} {row.unit}"
+    elif row.per:
         text += f" ({number(results.median_figure(row, name))} {row.unit})"
     return text + ("\u00a0~" if results.noisy(row, name) else "")
 
@@ -108,12 +111,15 @@ def machine():
 
 
 def commit():
-    run = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    """What was measured: the commit, marked where files differ from it; empty outside of a clone."""
+    if not shutil.which("git"):
+        return ""
+    run = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True)
     return run.stdout.strip()
 
 
 def heading(subject):
-    return f"{subject.name} {brokers.version_of(subject)}".strip()
+    return f"{subject.name} {brokers.version_of(subject)}" if subject.name == MOSQUITTO else subject.name
 
 
 def table(results):
@@ -143,13 +149,21 @@ def notes(results):
         lines.append(f"Idle connections: {settings.idle_connections:,} in place of 15,000.")
     if "subscriptions" in shown and settings.subscriptions_now != 1_000_000:
         lines.append(f"Subscriptions: {settings.subscriptions_now:,} in place of 1,000,000.")
-    failures = [f"{name} in {row.key}: {results.failure(row, name)}" for row in results.rows
-                for name in (row.subject, *(subject.name for subject in results.others()))
-                if results.failure(row, name)]
-    lines += [f"Failed: {text}." for text in dict.fromkeys(failures)]
+    lines += failures(results)
     if any(results.noisy(row, row.subject) for row in results.rows):
-        lines.append("~: other processes used 0.3 cores or more in at least one round, after several tries.")
+        lines.append("~: other processes used 0.3 cores or more in at least one round.")
     return lines
+
+
+def failures(results):
+    """One line for each broker and reason, with the rows that it concerns."""
+    rows = {}
+    for row in results.rows:
+        for name in dict.fromkeys((row.subject, row.per, *(subject.name for subject in results.others()))):
+            reason = results.failure(row, name)
+            if reason:
+                rows.setdefault((name, reason), []).append(row.key)
+    return [f"Failed: {name} in {', '.join(keys)}: {reason}." for (name, reason), keys in rows.items()]
 
 
 def markdown(results, has_picture):

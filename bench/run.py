@@ -25,7 +25,7 @@ RESULTS = HERE / "results"
 SHARED = ROOT.parent / "shared/tools"
 NOISY_CORES = 0.3  # used by other processes during a run
 TRIES = 4
-PAUSE_S = 2  # before a noisy run is tried again
+QUIET_S, GLANCE_S = 10, 0.2  # how long to wait for a quiet machine, and over how long it is looked at
 CFLAGS = ["-O2", "-g", "-std=gnu17"]
 
 
@@ -38,7 +38,9 @@ def arguments():
                         help="only rows whose key contains PATTERN or matches it (*, ?); may be repeated")
     parser.add_argument("--broker", metavar="NAME=COMMAND", action="append", default=[], type=given_broker,
                         help="one more broker, on the port that stands for {port} in COMMAND; may be repeated")
-    parser.add_argument("--quick", action="store_true", help="one short round with fewer connections and subscriptions")
+    parser.add_argument("--skip", metavar="NAME", action="append", default=[], help="leave mosquitto out, for instance")
+    parser.add_argument("--quick", action="store_true",
+                        help="one short round with fewer connections and subscriptions, on a machine however busy")
     parser.add_argument("--output", metavar="FOLDER", type=pathlib.Path,
                         help="for the table, the figures and the picture (bench/results if nothing is left out, "
                              "else build/bench)")
@@ -69,7 +71,7 @@ def compiled(source, name):
 
 
 def tool(name):
-    """A measuring tool: what the variable of its name names, or built from ../shared/tools; None where there is none."""
+    """A measuring tool: what the variable of its name names, or else built from ../shared/tools; None without both."""
     named, source = os.environ.get(name.upper()), SHARED / name / f"{name}.c"
     if named:
         return named if os.access(named, os.X_OK) and os.path.isfile(named) else None
@@ -92,18 +94,22 @@ def busbard_program():
     return str(program)
 
 
-def subjects(floor, more):
+def subjects(floor, more, skipped):
     program = busbard_program()
     found = [brokers.floor(floor), brokers.busbard(program, 1), brokers.busbard(program, 2), brokers.mosquitto()]
     if not found[-1]:
         say("bench: mosquitto is not installed; rows that are compared with it have no verdict")
-    return [subject for subject in found if subject] + more
+    return [subject for subject in found + more if subject and subject.name not in skipped]
 
 
 def wanted_rows(patterns):
-    def wanted(row):
-        return not patterns or any(pattern in row.key or fnmatch.fnmatch(row.key, pattern) for pattern in patterns)
-    return [row for row in ROWS if wanted(row)]
+    """A pattern stands for the row of that key; or for all that it matches; or, without * and ?, that contain it."""
+    keys = [row.key for row in ROWS]
+    wanted = set(keys if not patterns else ())
+    for pattern in patterns:
+        wanted.update([pattern] if pattern in keys else fnmatch.filter(keys, pattern) or
+                      [key for key in keys if pattern in key])
+    return [row for row in ROWS if row.key in wanted]
 
 
 def plan(rows, everyone, more):
@@ -116,11 +122,28 @@ def plan(rows, everyone, more):
                 yield key, subject
 
 
-def measured(settings, key, subject):
-    """One run, repeated while other processes disturb it; what went wrong is a figure too."""
-    for attempt in range(TRIES):
-        if attempt:
-            time.sleep(PAUSE_S)
+def machine_cpu_s():
+    """CPU time that the whole machine has spent working."""
+    with open("/proc/stat") as stat:
+        user, nice, system, _idle, _wait, irq, softirq = map(int, stat.readline().split()[1:8])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+
+
+def await_quiet():
+    """Between two runs nothing of ours works, so all that does would disturb the next one."""
+    end = time.monotonic() + QUIET_S
+    while time.monotonic() < end:
+        before = machine_cpu_s()
+        time.sleep(GLANCE_S)
+        if machine_cpu_s() - before < NOISY_CORES * GLANCE_S:
+            return
+
+
+def measured(settings, key, subject, hasty):
+    """One run, repeated while other processes disturb it, unless it is hasty; what went wrong is a figure too."""
+    for _ in range(1 if hasty else TRIES):
+        if not hasty:
+            await_quiet()
         try:
             figures = SCENARIOS[key].run(settings, subject)
         except (brokers.Failed, subprocess.TimeoutExpired) as failure:
@@ -161,21 +184,24 @@ def main():
     settings = Settings(mqload=found["mqload"], subscriptions=compiled(HERE / "subscriptions.c", "subscriptions"),
                         seconds=chosen.seconds, idle_connections=min(2000 if chosen.quick else 15000, files - 500),
                         subscriptions_now=100_000 if chosen.quick else 1_000_000)
-    everyone = subjects(found[FLOOR], chosen.broker)
+    everyone = subjects(found[FLOOR], chosen.broker, chosen.skip)
     steps = list(plan(rows, everyone, chosen.broker))
     rounds = []
     with open(BUILD / "runs.jsonl", "w") as record:
         for number in range(chosen.rounds):
             rounds.append({})
             for step, (key, subject) in enumerate(steps, 1 + number * len(steps)):
-                figures = measured(settings, key, subject)
+                figures = measured(settings, key, subject, chosen.quick)
                 rounds[-1].setdefault(key, {})[subject.name] = figures
                 print(json.dumps({"round": number + 1, "run": key, "subject": subject.name, **figures}), file=record)
                 say(f"[{step}/{len(steps) * chosen.rounds}] {key:14}{subject.name:11}"
                     f"{progress(rows, key, subject, figures)}")
-    output = chosen.output or (BUILD if chosen.only or chosen.quick else RESULTS)
+    output = chosen.output or (BUILD if chosen.only or chosen.skip or chosen.quick else RESULTS)
     report.write(output, report.Results(rows, rounds, everyone, settings))
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
