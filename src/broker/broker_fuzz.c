@@ -125,7 +125,7 @@ static void acknowledges(client *c, uint8_t code)
             client_ack(c, BB_PUBREL, id, 0);
         if (in.header.type != BB_PUBLISH)
             continue;
-        BB_CHECK(bb_publish_decode(&in.header, in.body, c->version, &publish, NULL) == BB_OK);
+        BB_CHECK(bb_publish_decode(&in.header, in.body, (bb_version)c->link.version, &publish, NULL) == BB_OK);
         if (publish.qos && publish.packet_id)
             client_ack(c, publish.qos == 1 ? BB_PUBACK : BB_PUBREC, publish.packet_id,
                        c->version == BB_MQTT_5 ? code : 0);

@@ -107,6 +107,10 @@ static bb_status write_publish(bb_broker *broker, bb_link *link, const bb_conten
         }
     }
     size_t head_size, size = bb_publish_size(link->version, &head, &head_size);
+    if (BB_UNLIKELY(size > link->packet_bytes_max) && new_alias) { /* without one it may fit */
+        head.alias = new_alias = 0;
+        size = bb_publish_size(link->version, &head, &head_size);
+    }
     if (size > link->packet_bytes_max) /* [MQTT-3.1.2-24, 3.1.2-25]; SIZE_MAX is more than anybody accepts */
         return BB_E_TOO_LARGE_FOR_CLIENT;
     uint8_t *at = bb_chain_reserve(&link->out, &broker->chunks, head_size + content->payload.len);

@@ -117,7 +117,7 @@ struct bb_link_more {
     bb_link *link;             /* for this link */
     const bb_auth_method *method;
     void *method_state;
-    bool proving; /* an exchange is under way: the client's turn to answer */
+    bool proving;     /* an exchange is under way: the client's turn to answer */
     uint8_t *connect; /* the CONNECT that waits for its authentication */
     uint32_t connect_len;
     uint8_t *user_name;
@@ -208,6 +208,7 @@ void bb_unsubscribe(bb_broker *broker, bb_session *session, bb_subscription *sub
 void bb_retained_for(bb_broker *broker, bb_session *session, const bb_filter *filter,
                      const bb_subscription *subscription);
 void bb_retained_resume(bb_broker *broker, bb_session *session);
+void bb_retained_unsubscribed(bb_broker *broker, bb_session *session, const bb_filter *filter);
 void bb_retained_forget(bb_broker *broker, bb_session *session);
 
 /* shared.c */

@@ -207,6 +207,8 @@ bb_status bb_publish_content(bb_broker *broker, bb_content *content, bool *reach
         status = broker->port.retain_store(broker->port.shell, content, &ticket);
         if (status == BB_OK && (route = bb_route_find(broker, content->topic, content->topic_hash)) != NULL)
             post_to_others(broker, route, content, &status);
+        else if (status == BB_OK)
+            status = BB_E_NO_MEMORY;
         broker->port.retain_unlock(broker->port.shell, ticket);
         if (status != BB_OK)
             return status;

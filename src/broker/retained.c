@@ -109,6 +109,16 @@ void bb_retained_resume(bb_broker *broker, bb_session *session)
             bb_list_append(&broker->walks, &walk->link);
 }
 
+/* Nothing more may be added for a subscription that is gone [MQTT-3.10.4-1]. */
+void bb_retained_unsubscribed(bb_broker *broker, bb_session *session, const bb_filter *filter)
+{
+    for (bb_retained_walk *walk = session->walks, *next; walk; walk = next) {
+        next = walk->next;
+        if (bb_span_equal(bb_span_of(walk->filter, walk->filter_len), filter->text))
+            end_walk(broker, walk);
+    }
+}
+
 void bb_retained_forget(bb_broker *broker, bb_session *session)
 {
     while (session->walks)

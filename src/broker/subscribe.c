@@ -194,6 +194,8 @@ void bb_unsubscribe(bb_broker *broker, bb_session *session, bb_subscription *sub
     bb_group *group = bb_subscription_group(subscription);
     bb_subscription_filter(subscription, &filter);
     uint64_t hash = group ? group->hash : 0;
+    if (!group)
+        bb_retained_unsubscribed(broker, session, &filter);
     if (group && session->link)
         group->online--;
     else if (group)
