@@ -1,21 +1,31 @@
 /* memory.c - where the core's memory comes from, and how much there is. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "server/inside.h"
 
+/* Blocks from this size on are the system's own: when a payload of 256 MB has passed, its memory goes back at once, whatever
+ * the allocator would keep for later. */
+enum { LARGE = 128 * 1024 };
+
 static void *take(void *context, size_t size)
 {
     (void)context;
-    return malloc(size);
+    if (BB_LIKELY(size < LARGE))
+        return malloc(size);
+    void *block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return block == MAP_FAILED ? NULL : block;
 }
 
 static void give(void *context, void *block, size_t size)
 {
     (void)context;
-    (void)size;
-    free(block);
+    if (BB_LIKELY(size < LARGE))
+        free(block);
+    else
+        (void)munmap(block, size);
 }
 
 bb_mem bb_memory_make(void)
