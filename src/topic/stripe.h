@@ -5,12 +5,12 @@
  *               home 0   1   2   3   4   5   6   7 | room for what is pushed past the end
  *                  [03][0a][0c][  ][41][  ][7e][80][81][  ]
  *
- *           A search walks from the key's home to the first larger key or gap; that is short even at nine tenths full,
- *           also when the key is not there. Growing copies the entries in order, no hash is computed again, so the
- *           table can grow by an eighth at a time, and stays dense.
+ *           A search walks from the key's home to the first larger key or gap; that is short even when a stripe is
+ *           full, also when the key is not there. Growing copies the entries in order, no hash is computed again, so
+ *           the table can grow by a quarter at a time, and stays dense.
  * Keys      Uniform in their upper 16 bits (they come from a seeded hash); never zero, which marks a gap.
  * Memory    An empty stripe owns none. The pieces of a large table are small, so no single insertion takes long.
- * Threads   As its owner's. */
+ * Threads   As its owner's; but bb_stripe_prefetch may be called beside everything else. */
 #ifndef BB_TOPIC_STRIPE_H
 #define BB_TOPIC_STRIPE_H
 
@@ -27,6 +27,18 @@ typedef struct bb_stripe {
 static inline uint64_t *bb_stripe_home(const bb_stripe *stripe, unsigned stride, uint64_t key)
 {
     return stripe->entries + ((key >> 48) * stripe->capacity >> 16) * stride;
+}
+
+/* Ask for the memory that a search for `key` will read. It needs no lock: what it reads of the stripe may be outdated,
+ * then it asks in vain. */
+static inline void bb_stripe_prefetch(const bb_stripe *stripe, unsigned stride, uint64_t key)
+{
+    enum { LINE = 64 };
+    uintptr_t entries = (uintptr_t)__atomic_load_n(&stripe->entries, __ATOMIC_RELAXED);
+    uint64_t home = (key >> 48) * __atomic_load_n(&stripe->capacity, __ATOMIC_RELAXED) >> 16;
+    uintptr_t at = entries + home * stride * sizeof(uint64_t);
+    __builtin_prefetch((const void *)at);
+    __builtin_prefetch((const void *)(at + LINE - 1)); /* BB_STRIPE_AHEAD words mostly lie across two lines */
 }
 
 /* The entry with the smallest key that is at least `key` among those that a search for `key` meets, or a gap. The

@@ -6,7 +6,7 @@
  *               hash   [ stripe: 10 bits | tag: 16 bits | unused ]
  *               word   [ tag: 16 bits | address: 48 bits ]
  *
- * Memory    8 bytes an entry at nine tenths full, and 16 KB.
+ * Memory    9 to 12 bytes an entry, and 16 KB.
  * Threads   As its owner's. */
 #ifndef BB_TOPIC_TABLE_H
 #define BB_TOPIC_TABLE_H
@@ -42,9 +42,7 @@ static inline void *bb_table_address(uint64_t word)
 /* Ask for the memory that a search for `hash` will read. */
 static inline void bb_table_prefetch(const bb_table *table, uint64_t hash)
 {
-    const bb_stripe *stripe = bb_table_stripe(table, hash);
-    if (stripe->count > 0)
-        __builtin_prefetch(bb_stripe_home(stripe, 1, bb_table_tag(hash)));
+    bb_stripe_prefetch(bb_table_stripe(table, hash), 1, bb_table_tag(hash));
 }
 
 static inline void *bb_table_next(bb_table_cursor *cursor)
