@@ -13,6 +13,15 @@ static bool wildcard_is_alone(bb_span text, size_t i)
     return text.data[i] == '+' && text.data[i + 1] == '/';
 }
 
+static bool wildcards_are_alone(bb_span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if ((text.data[i] == '+' || text.data[i] == '#') && !wildcard_is_alone(text, i))
+            return false;
+    }
+    return true;
+}
+
 static bb_status check_text(bb_span text, uint32_t levels_max, uint32_t bytes_max, bool *wildcard)
 {
     if (text.len == 0)
@@ -21,17 +30,15 @@ static bb_status check_text(bb_span text, uint32_t levels_max, uint32_t bytes_ma
         return BB_E_TOPIC_LONG;
 
     uint32_t levels = 1;
-    *wildcard = false;
-    for (size_t i = 0; i < text.len; i++) {
+    unsigned wildcards = 0;
+    for (size_t i = 0; i < text.len; i++) { /* no branch for each byte: what follows a byte is not to be predicted */
         uint8_t c = text.data[i];
-        if (c == '/')
-            levels++;
-        if (c != '+' && c != '#')
-            continue;
-        if (!wildcard_is_alone(text, i))
-            return BB_E_FILTER_INVALID;
-        *wildcard = true;
+        levels += c == '/';
+        wildcards |= (unsigned)(c == '+') | (unsigned)(c == '#');
     }
+    if (wildcards && !wildcards_are_alone(text))
+        return BB_E_FILTER_INVALID;
+    *wildcard = wildcards;
     return levels > levels_max ? BB_E_TOPIC_DEEP : BB_OK;
 }
 
