@@ -34,14 +34,21 @@ void bb_retained_unlock(bb_retained_shard *shard)
     pthread_mutex_unlock(&shard->mutex);
 }
 
-/* The limits are of the whole process: what the other shards hold is taken off. */
+static uint64_t left_of(uint64_t max, uint64_t used)
+{
+    return max > used ? max - used : 0;
+}
+
+/* The limits are of the whole process and of its clients: what is left of them may come to what this shard holds. */
 static bb_retain_limits limits_for(const bb_retained *retained, const bb_retained_shard *shard, const bb_limits *limits)
 {
-    uint64_t count = atomic_load_explicit(&retained->count, memory_order_relaxed) - shard->store.count;
-    uint64_t bytes = atomic_load_explicit(&retained->bytes, memory_order_relaxed) - shard->store.bytes;
+    uint64_t count = atomic_load_explicit(&retained->count, memory_order_relaxed) -
+                     atomic_load_explicit(&retained->own_count, memory_order_relaxed);
+    uint64_t bytes = atomic_load_explicit(&retained->bytes, memory_order_relaxed) -
+                     atomic_load_explicit(&retained->own_bytes, memory_order_relaxed);
     return (bb_retain_limits){
-        .count_max = limits->retained_messages_max > count ? limits->retained_messages_max - count : 0,
-        .bytes_max = limits->retained_bytes_max > bytes ? limits->retained_bytes_max - bytes : 0,
+        .count_max = shard->store.count + left_of(limits->retained_messages_max, count),
+        .bytes_max = shard->store.bytes + left_of(limits->retained_bytes_max, bytes),
     };
 }
 
@@ -62,11 +69,12 @@ static void count_change(bb_retained *retained, const bb_retained_shard *shard, 
 bb_status bb_retained_store(bb_retained *retained, bb_retained_shard *shard, bb_mem *mem, const bb_limits *limits,
                             const bb_content *content)
 {
-    bb_retain_limits left = limits_for(retained, shard, limits);
+    bool own = content->topic.data[0] == '$';
+    bb_retain_limits left = own ? (bb_retain_limits){UINT64_MAX, UINT64_MAX} : limits_for(retained, shard, limits);
     uint64_t count = shard->store.count, bytes = shard->store.bytes;
     uint64_t version = atomic_fetch_add_explicit(&retained->version, 1, memory_order_relaxed) + 1;
     bb_status status = bb_retain_set(&shard->store, mem, &left, content, version);
-    count_change(retained, shard, count, bytes, content->topic.data[0] == '$');
+    count_change(retained, shard, count, bytes, own);
     return status;
 }
 
