@@ -6,78 +6,100 @@
 
 /* What one filter of a SUBSCRIBE leads to. */
 typedef struct subscribing {
-    bb_filter filter;
     bb_filter_entry entry;
-    uint32_t id;
+    bb_status status;
+    bb_filter_key key; /* while the status is BB_OK */
     bb_subscription *subscription;
     bool existed;
 } subscribing;
 
-static bb_status check(const bb_broker *broker, const bb_link *link, subscribing *s)
+static bb_status check(const bb_broker *broker, const bb_link *link, bb_span text, uint32_t id, bb_filter *out)
 {
     const bb_limits *limits = &broker->limits;
-    bb_status status = bb_filter_parse(s->entry.filter, limits->topic_levels_max, limits->topic_bytes_max, &s->filter);
+    bb_status status = bb_filter_parse(text, limits->topic_levels_max, limits->topic_bytes_max, out);
     if (status != BB_OK)
         return status;
-    if (s->filter.group.len && !limits->shared_available)
+    if (out->group.len && !limits->shared_available)
         return BB_E_SHARED_UNSUPPORTED;
-    if (s->filter.wildcard && !limits->wildcard_available)
+    if (out->wildcard && !limits->wildcard_available)
         return BB_E_WILDCARD_UNSUPPORTED;
-    if (s->id && !limits->subscription_id_available)
+    if (id && !limits->subscription_id_available)
         return BB_E_SUBSCRIPTION_ID_UNSUPPORTED;
     bb_identity identity = bb_link_identity(link);
-    return bb_auth_subscribe(&broker->auth, &identity, s->filter.text);
+    return bb_auth_subscribe(&broker->auth, &identity, out->text);
 }
 
-/* Tell the other workers that this one wants `filter` now. */
-static bool announce(bb_broker *broker, const bb_subscription *subscription, const bb_filter *filter, bool first)
+/* What can be known before the first filter is added; asks for the memory that adding it will read. */
+static void prepare(bb_broker *broker, const bb_link *link, uint32_t id, subscribing *s)
 {
-    bb_group *group = bb_subscription_group(subscription);
-    if (group)
-        group->online++;
-    if (!broker->interest)
+    bb_filter filter;
+    s->status = check(broker, link, s->entry.filter, id, &filter);
+    if (s->status != BB_OK)
+        return;
+    s->key = bb_filter_key_of(&filter, &broker->seed);
+    bb_index_prefetch(broker->index, &s->key);
+    if (broker->interest)
+        bb_interest_prefetch(broker->interest, &s->key);
+}
+
+/* A group has one member more; the other workers choose by their number. False: no memory, nothing has changed. */
+static bool announce_member(bb_broker *broker, bb_group *group, const bb_filter *filter)
+{
+    group->online++;
+    if (!broker->interest || bb_interest_group(broker->interest, broker->mem, filter, group->hash, broker->worker,
+                                               group->online, group->away))
         return true;
-    if (group)
-        return bb_interest_group(broker->interest, broker->mem, filter, group->hash, broker->worker, group->online,
-                                 group->away);
-    return !first || bb_interest_add(broker->interest, broker->mem, filter->text, broker->worker);
+    group->online--;
+    return false;
 }
 
-static bb_status add(bb_broker *broker, bb_session *session, subscribing *s)
+/* Tell the other workers what this one wants now. False: no memory, nothing has changed. */
+static bool announce(bb_broker *broker, const subscribing *s, bool first)
 {
-    bool first, last;
-    if (session->subscriptions_now >= broker->limits.subscriptions_max)
+    bb_group *group = bb_subscription_group(s->subscription);
+    if (group)
+        return announce_member(broker, group, &s->key.filter);
+    return !first || !broker->interest || bb_interest_add(broker->interest, broker->mem, &s->key, broker->worker);
+}
+
+/* Find the subscription or add it. */
+static bb_status take(bb_broker *broker, bb_session *session, subscribing *s)
+{
+    bb_index_added added;
+    bool last, full = session->subscriptions_now >= broker->limits.subscriptions_max;
+    if (full && !bb_index_find(broker->index, &s->key, session, session->subscriptions))
         return BB_E_TOO_MANY_SUBSCRIPTIONS;
-    s->subscription = bb_index_add(broker->index, &s->filter, session, &session->subscriptions, &first);
+    s->subscription = bb_index_add(broker->index, &s->key, session, &session->subscriptions, &added);
     if (!s->subscription)
         return BB_E_NO_MEMORY;
-    if (!announce(broker, s->subscription, &s->filter, first)) {
+    s->existed = added == BB_INDEX_OLD;
+    if (s->existed)
+        return BB_OK;
+    if (!announce(broker, s, added == BB_INDEX_FIRST)) {
         bb_index_remove(broker->index, s->subscription, &last);
         return BB_E_NO_MEMORY;
     }
     session->subscriptions_now++;
     bb_count(&broker->stats.subscriptions, 1);
-    bb_count(&broker->stats.shared_subscriptions, s->filter.group.len != 0);
+    bb_count(&broker->stats.shared_subscriptions, s->key.filter.group.len != 0);
     return BB_OK;
 }
 
 /* One filter: find or add, set its options. The same filter again replaces them [MQTT-3.8.4-3]. */
-static bb_status subscribe_one(bb_broker *broker, bb_link *link, subscribing *s)
+static void subscribe_one(bb_broker *broker, bb_link *link, uint32_t id, subscribing *s)
 {
-    bb_session *session = link->session;
-    bb_status status = check(broker, link, s);
-    if (status != BB_OK)
-        return status;
-    s->subscription = bb_index_find(broker->index, &s->filter, session, session->subscriptions);
-    s->existed = s->subscription != NULL;
-    if (!s->existed && (status = add(broker, session, s)) != BB_OK)
-        return status;
-    s->subscription->id = s->id & BB_SUBSCRIPTION_ID_MAX;
+    if (s->status == BB_OK)
+        s->status = take(broker, link->session, s);
+    if (s->status != BB_OK) {
+        bb_count(&broker->stats.refused[s->status], 1);
+        bb_fact_of(broker, BB_FACT_SUBSCRIBE_REFUSED, link, s->status, s->entry.filter, NULL);
+        return;
+    }
+    s->subscription->id = id & BB_SUBSCRIPTION_ID_MAX;
     s->subscription->qos = bb_qos_min(s->entry.qos, broker->limits.qos_max) & 3;
     s->subscription->no_local = s->entry.no_local;
     s->subscription->retain_as_published = s->entry.retain_as_published;
-    bb_generations_bump(&broker->generations, s->filter.text, &broker->seed);
-    return BB_OK;
+    bb_generations_bump(&broker->generations, &s->key);
 }
 
 /* SUBACK and UNSUBACK know no "topic name invalid": a filter that is too long or too deep is an invalid filter there.
@@ -88,11 +110,11 @@ static uint8_t filter_code(bb_status status)
     return bb_status_code(topic ? BB_E_FILTER_INVALID : status);
 }
 
-static uint8_t code_of(const bb_link *link, bb_status status, const subscribing *s)
+static uint8_t code_of(const bb_link *link, const subscribing *s)
 {
-    if (status == BB_OK)
+    if (s->status == BB_OK)
         return (uint8_t)s->subscription->qos;
-    return link->version == BB_MQTT_5 ? filter_code(status) : 0x80;
+    return link->version == BB_MQTT_5 ? filter_code(s->status) : 0x80;
 }
 
 static uint32_t count_entries(bb_packet_type type, bb_span entries)
@@ -131,9 +153,65 @@ static bool shared_with_no_local(bb_span entries)
 static bool wants_retained(const subscribing *s)
 {
     enum { ALWAYS = 0, IF_NEW = 1 };
-    if (s->filter.group.len)
+    if (s->status != BB_OK || s->key.filter.group.len)
         return false; /* a shared subscription gets none (4.8.2) */
     return s->entry.retain_handling == ALWAYS || (s->entry.retain_handling == IF_NEW && !s->existed);
+}
+
+/* What came of a SUBSCRIBE: for each filter its code, and its subscription if that waits for retained messages. */
+typedef struct outcome {
+    bb_subscription **retained; /* NULL for a filter that gets none */
+    uint8_t *codes;
+    uint32_t count;
+} outcome;
+
+static size_t outcome_size(uint32_t count)
+{
+    return (size_t)count * (sizeof(bb_subscription *) + 1);
+}
+
+static bool outcome_init(bb_broker *broker, uint32_t count, outcome *out)
+{
+    bb_subscription **retained = bb_mem_alloc(broker->mem, outcome_size(count));
+    if (!retained)
+        return false;
+    *out = (outcome){retained, (uint8_t *)(retained + count), count};
+    return true;
+}
+
+static void outcome_deinit(bb_broker *broker, outcome *of)
+{
+    bb_mem_free(broker->mem, of->retained, outcome_size(of->count));
+}
+
+/* Some filters at a time: while the first is added, the memory that the others need is on its way. */
+static void subscribe_all(bb_broker *broker, bb_link *link, const bb_subscribe *packet, outcome *out)
+{
+    enum { AT_A_TIME = 16 };
+    subscribing run[AT_A_TIME];
+    uint32_t id = packet->properties.present & BB_HAS(subscription_id) ? packet->properties.subscription_id : 0;
+    bb_span entries = packet->entries;
+    for (uint32_t done = 0, n; done < out->count; done += n) {
+        for (n = 0; n < AT_A_TIME && bb_filter_next(BB_SUBSCRIBE, &entries, &run[n].entry); n++)
+            prepare(broker, link, id, &run[n]);
+        for (uint32_t i = 0; i < n; i++) {
+            subscribe_one(broker, link, id, &run[i]);
+            out->codes[done + i] = code_of(link, &run[i]);
+            out->retained[done + i] = wants_retained(&run[i]) ? run[i].subscription : NULL;
+        }
+        broker->work += n;
+    }
+}
+
+static void send_retained(bb_broker *broker, bb_session *session, const outcome *of)
+{
+    for (uint32_t i = 0; i < of->count; i++) {
+        if (!of->retained[i])
+            continue;
+        bb_filter filter;
+        bb_subscription_filter(of->retained[i], &filter);
+        bb_retained_for(broker, session, &filter, of->retained[i]);
+    }
 }
 
 void bb_handle_subscribe(bb_broker *broker, bb_link *link, bb_span body)
@@ -147,38 +225,16 @@ void bb_handle_subscribe(bb_broker *broker, bb_link *link, bb_span body)
         bb_link_fail(broker, link, status, &fault);
         return;
     }
-    uint32_t count = count_entries(BB_SUBSCRIBE, packet.entries), i = 0;
-    uint32_t id = packet.properties.present & BB_HAS(subscription_id) ? packet.properties.subscription_id : 0;
-    uint8_t *codes = bb_mem_alloc(broker->mem, count * 2);
-    if (!codes) {
+    outcome all;
+    if (!outcome_init(broker, count_entries(BB_SUBSCRIBE, packet.entries), &all)) {
         bb_link_fail(broker, link, BB_E_NO_MEMORY, NULL);
         return;
     }
-    uint8_t *existed = codes + count;
-    subscribing s;
-    for (bb_span entries = packet.entries; bb_filter_next(BB_SUBSCRIBE, &entries, &s.entry); i++, broker->work++) {
-        s.id = id;
-        s.existed = false;
-        status = subscribe_one(broker, link, &s);
-        codes[i] = code_of(link, status, &s);
-        existed[i] = s.existed;
-        if (status != BB_OK) {
-            bb_count(&broker->stats.refused[status], 1);
-            bb_fact_of(broker, BB_FACT_SUBSCRIBE_REFUSED, link, status, s.entry.filter, NULL);
-        }
-    }
-    bool answered = answer(broker, link, BB_SUBACK, packet.packet_id, bb_span_of(codes, count));
-    i = 0;
-    for (bb_span entries = packet.entries; answered && bb_filter_next(BB_SUBSCRIBE, &entries, &s.entry); i++) {
-        if (codes[i] >= 0x80)
-            continue;
-        s.existed = existed[i];
-        status = bb_filter_parse(s.entry.filter, UINT32_MAX, UINT32_MAX, &s.filter);
-        s.subscription = bb_index_find(broker->index, &s.filter, link->session, link->session->subscriptions);
-        if (status == BB_OK && s.subscription && wants_retained(&s))
-            bb_retained_for(broker, link->session, &s.filter, s.subscription);
-    }
-    bb_mem_free(broker->mem, codes, count * 2);
+    subscribe_all(broker, link, &packet, &all);
+    bool answered = answer(broker, link, BB_SUBACK, packet.packet_id, bb_span_of(all.codes, all.count));
+    if (answered)
+        send_retained(broker, link->session, &all);
+    outcome_deinit(broker, &all);
     if (!answered)
         bb_link_fail(broker, link, BB_E_NO_MEMORY, NULL);
 }
@@ -193,6 +249,7 @@ void bb_unsubscribe(bb_broker *broker, bb_session *session, bb_subscription *sub
     bool last;
     bb_group *group = bb_subscription_group(subscription);
     bb_subscription_filter(subscription, &filter);
+    bb_filter_key key = bb_filter_key_of(&filter, &broker->seed);
     uint64_t hash = group ? group->hash : 0;
     if (!group)
         bb_retained_unsubscribed(broker, session, &filter);
@@ -200,11 +257,11 @@ void bb_unsubscribe(bb_broker *broker, bb_session *session, bb_subscription *sub
         group->online--;
     else if (group)
         group->away--;
-    bb_generations_bump(&broker->generations, filter.text, &broker->seed);
+    bb_generations_bump(&broker->generations, &key);
     if (group)
         bb_shared_tell(broker, &filter, group);
     else if (broker->interest && subscription->set->count == 1)
-        bb_interest_remove(broker->interest, broker->mem, filter.text, broker->worker);
+        bb_interest_remove(broker->interest, broker->mem, &key, broker->worker);
     bb_index_remove(broker->index, subscription, &last);
     session->subscriptions_now--;
     bb_count(&broker->stats.subscriptions, -1);
@@ -236,7 +293,8 @@ void bb_handle_unsubscribe(bb_broker *broker, bb_link *link, bb_span body)
         codes[i] = filter_code(bb_filter_parse(entry.filter, UINT32_MAX, UINT32_MAX, &filter));
         if (codes[i])
             continue;
-        found = bb_index_find(broker->index, &filter, link->session, link->session->subscriptions);
+        bb_filter_key key = bb_filter_key_of(&filter, &broker->seed);
+        found = bb_index_find(broker->index, &key, link->session, link->session->subscriptions);
         if (found)
             bb_unsubscribe(broker, link->session, found);
         else

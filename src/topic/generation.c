@@ -2,15 +2,19 @@
 #include "topic/topic.h"
 
 #include "topic/level.h"
+#include "topic/shape.h"
 
-static uint16_t slot_of(uint64_t hash)
+enum { ALL = 0, FIRST = 1, SECOND = FIRST + BB_GENERATION_SLOTS, EXACT = SECOND + BB_GENERATION_SLOTS };
+
+/* One of the counters that begin at `row`. */
+static uint16_t counter_of(unsigned row, uint64_t hash)
 {
-    return (uint16_t)(hash >> 32) % BB_GENERATION_SLOTS;
+    return (uint16_t)(row + (hash >> 32) % BB_GENERATION_SLOTS);
 }
 
-static uint16_t prefix_slot(bb_span text, size_t end, const bb_seed *seed)
+static uint16_t prefix_counter(unsigned row, bb_span text, size_t end, const bb_seed *seed)
 {
-    return slot_of(bb_hash(bb_span_of(text.data, end), seed));
+    return counter_of(row, bb_hash(bb_span_of(text.data, end), seed));
 }
 
 bb_topic_key bb_topic_key_with_hash(bb_span topic, uint64_t hash, const bb_seed *seed)
@@ -18,9 +22,9 @@ bb_topic_key bb_topic_key_with_hash(bb_span topic, uint64_t hash, const bb_seed 
     size_t first = bb_level_end(topic, 0);
     size_t second = first < topic.len ? bb_level_end(topic, first + 1) : first;
     return (bb_topic_key){.hash = hash,
-                          .first = prefix_slot(topic, first, seed),
-                          .second = prefix_slot(topic, second, seed),
-                          .exact = slot_of(hash)};
+                          .first = prefix_counter(FIRST, topic, first, seed),
+                          .second = prefix_counter(SECOND, topic, second, seed),
+                          .exact = counter_of(EXACT, hash)};
 }
 
 bb_topic_key bb_topic_key_of(bb_span topic, const bb_seed *seed)
@@ -34,23 +38,23 @@ static bool level_is_literal(bb_span text, size_t start, size_t end)
     return !bb_level_is(level, '+') && !bb_level_is(level, '#');
 }
 
-/* The one counter that every topic matched by `filter` depends on and that fewest others do. */
-static _Atomic uint32_t *counter_of(bb_generations *g, bb_span filter, const bb_seed *seed)
+uint16_t bb_generation_of_exact(uint64_t hash)
 {
-    bool wildcard = memchr(filter.data, '+', filter.len) || memchr(filter.data, '#', filter.len);
-    if (!wildcard)
-        return &g->exact[slot_of(bb_hash(filter, seed))];
-
-    size_t first = bb_level_end(filter, 0);
-    if (!level_is_literal(filter, 0, first))
-        return &g->all;
-    size_t second = bb_level_end(filter, first + 1); /* there is one: the wildcard is not in the first level */
-    if (!level_is_literal(filter, first + 1, second))
-        return &g->first[prefix_slot(filter, first, seed)];
-    return &g->second[prefix_slot(filter, second, seed)];
+    return counter_of(EXACT, hash);
 }
 
-void bb_generations_bump(bb_generations *generations, bb_span filter, const bb_seed *seed)
+uint16_t bb_generation_of_wildcard(bb_span filter, const bb_seed *seed)
 {
-    atomic_fetch_add_explicit(counter_of(generations, filter, seed), 1, memory_order_release);
+    size_t first = bb_level_end(filter, 0);
+    if (!level_is_literal(filter, 0, first))
+        return ALL;
+    size_t second = bb_level_end(filter, first + 1); /* there is one: the wildcard is not in the first level */
+    if (!level_is_literal(filter, first + 1, second))
+        return prefix_counter(FIRST, filter, first, seed);
+    return prefix_counter(SECOND, filter, second, seed);
+}
+
+void bb_generations_bump(bb_generations *generations, const bb_filter_key *key)
+{
+    atomic_fetch_add_explicit(&generations->counters[key->counter], 1, memory_order_release);
 }

@@ -219,24 +219,32 @@ static bb_table *table_of(bb_index *index, bb_shape shape)
     return shape == BB_SHAPE_EXACT ? &index->exact : &index->wild;
 }
 
-static filter_entry *entry_find(bb_index *index, bb_span filter, const bb_filter_key *key)
+void bb_index_prefetch(bb_index *index, const bb_filter_key *key)
+{
+    bb_table_prefetch(table_of(index, key->shape), key->fingerprint);
+}
+
+static filter_entry *entry_find(bb_index *index, const bb_filter_key *key)
 {
     bb_table_cursor cursor;
     filter_entry *entry = bb_table_first(table_of(index, key->shape), key->fingerprint, &cursor);
-    while (entry && !bb_span_equal(entry_text(entry), filter))
+    while (entry && !bb_span_equal(entry_text(entry), key->filter.text))
         entry = bb_table_next(&cursor);
     return entry;
 }
 
-static filter_entry *entry_new(bb_index *index, bb_span filter, const bb_filter_key *key)
+static filter_entry *entry_new(bb_index *index, const bb_filter_key *key)
 {
-    filter_entry *made = bb_mem_alloc_zeroed(index->mem, entry_size(filter.len));
+    bb_span text = key->filter.text;
+    bb_table *table = table_of(index, key->shape);
+    filter_entry *made = bb_mem_alloc(index->mem, entry_size(text.len));
     if (!made)
         return NULL;
-    made->length = (uint16_t)filter.len; /* field by field: a short entry is smaller than its type */
+    memset(made, 0, offsetof(filter_entry, text)); /* a short entry is smaller than its type */
+    made->length = (uint16_t)text.len;
     made->slot = (uint8_t)slot_find(index, key->shape);
-    memcpy(made->text, filter.data, filter.len);
-    if (!bb_table_insert(table_of(index, key->shape), index->mem, key->fingerprint, made))
+    memcpy(made->text, text.data, text.len);
+    if (!bb_table_insert(table, index->mem, key->fingerprint, made))
         goto no_table;
     if (made->slot == SLOT_TRIE && !bb_trie_add(&index->trie, entry_text(made), made))
         goto no_trie;
@@ -244,9 +252,9 @@ static filter_entry *entry_new(bb_index *index, bb_span filter, const bb_filter_
     return made;
 
 no_trie:
-    bb_table_remove(table_of(index, key->shape), index->mem, key->fingerprint, made);
+    bb_table_remove(table, index->mem, key->fingerprint, made);
 no_table:
-    bb_mem_free(index->mem, made, entry_size(filter.len));
+    bb_mem_free(index->mem, made, entry_size(text.len));
     return NULL;
 }
 
@@ -258,7 +266,8 @@ static bool entry_idle(const filter_entry *entry)
 static void entry_free(bb_index *index, filter_entry *entry)
 {
     BB_CHECK(entry->set.capacity == 0 && !entry->first_used);
-    bb_filter_key key = bb_filter_key_of(entry_text(entry), &index->seed);
+    bb_filter filter = {.text = entry_text(entry), .wildcard = entry->slot != SLOT_EXACT};
+    bb_filter_key key = bb_filter_key_of(&filter, &index->seed);
     if (entry->slot == SLOT_TRIE)
         bb_trie_remove(&index->trie, entry_text(entry));
     slot_unref(index, entry->slot);
@@ -370,18 +379,17 @@ static void group_free(bb_index *index, bb_group *group)
 
 /* ---- Subscriptions. */
 
-static bb_subscribers *subscribers_find(bb_index *index, const bb_filter *filter)
+/* The set that subscriptions with this key are in, or NULL. */
+static const bb_subscribers *set_of(const bb_index *index, const filter_entry *entry, const bb_filter_key *key)
 {
-    if (filter->group.len > 0)
-        return (bb_subscribers *)group_find(index, filter, bb_group_hash(filter, &index->seed));
-    bb_filter_key key = bb_filter_key_of(filter->text, &index->seed);
-    return (bb_subscribers *)entry_find(index, filter->text, &key);
+    if (key->filter.group.len == 0)
+        return &entry->set;
+    return (bb_subscribers *)group_find(index, &key->filter, bb_group_hash(&key->filter, &index->seed));
 }
 
 /* One step in the owner's list for each in the set's members: the shorter of the two ends the search. */
-bb_subscription *bb_index_find(bb_index *index, const bb_filter *filter, void *owner, bb_subscription *owned)
+static bb_subscription *set_find(const bb_subscribers *set, const void *owner, bb_subscription *owned)
 {
-    const bb_subscribers *set = subscribers_find(index, filter);
     if (!set)
         return NULL;
     for (uint32_t i = 0; i < set->count && owned; i++, owned = owned->next) {
@@ -391,6 +399,12 @@ bb_subscription *bb_index_find(bb_index *index, const bb_filter *filter, void *o
             return owned;
     }
     return NULL;
+}
+
+bb_subscription *bb_index_find(bb_index *index, const bb_filter_key *key, void *owner, bb_subscription *owned)
+{
+    const filter_entry *entry = entry_find(index, key);
+    return entry ? set_find(set_of(index, entry, key), owner, owned) : NULL;
 }
 
 static void owner_link(bb_subscription *subscription, void *owner, bb_subscription **owned)
@@ -444,27 +458,30 @@ static bb_subscription *add_member(bb_index *index, filter_entry *entry, const b
     return made;
 }
 
-bb_subscription *bb_index_add(bb_index *index, const bb_filter *filter, void *owner, bb_subscription **owned,
-                              bool *first)
+bb_subscription *bb_index_add(bb_index *index, const bb_filter_key *key, void *owner, bb_subscription **owned,
+                              bb_index_added *added)
 {
-    bb_filter_key key = bb_filter_key_of(filter->text, &index->seed);
-    filter_entry *entry = entry_find(index, filter->text, &key);
+    bool shared = key->filter.group.len > 0;
+    filter_entry *entry = entry_find(index, key);
+    bb_subscription *subscription = entry ? set_find(set_of(index, entry, key), owner, *owned) : NULL;
+    if (subscription) {
+        *added = BB_INDEX_OLD;
+        return subscription;
+    }
     if (!entry)
-        entry = entry_new(index, filter->text, &key);
+        entry = entry_new(index, key);
     if (!entry)
         return NULL;
-
-    bool shared = filter->group.len > 0;
-    bb_subscription *made = shared ? add_member(index, entry, filter) : add_ordinary(index, entry);
-    if (!made) {
+    subscription = shared ? add_member(index, entry, &key->filter) : add_ordinary(index, entry);
+    if (!subscription) {
         if (entry_idle(entry))
             entry_free(index, entry);
         return NULL;
     }
-    owner_link(made, owner, owned);
+    owner_link(subscription, owner, owned);
     index->count++;
-    *first = made->set->count == 1;
-    return made;
+    *added = subscription->set->count == 1 ? BB_INDEX_FIRST : BB_INDEX_NEW;
+    return subscription;
 }
 
 static void remove_ordinary(bb_index *index, bb_subscription *subscription)
@@ -548,11 +565,14 @@ static bool entry_matches(const filter_entry *entry, uint8_t slot, bb_span topic
 /* What to look up for this topic. */
 static int probes_plan(const bb_index *index, bb_span topic, index_probe *probes)
 {
+    int count = 0;
+    probes[count++] = (index_probe){.table = &index->exact,
+                                    .fingerprint = bb_shape_apply_exact(bb_hash(topic, &index->seed), &index->seed),
+                                    .slot = SLOT_EXACT};
+    if (index->shapes_used == 0)
+        return count;
     bb_topic_mask mask;
     bb_topic_mask_init(&mask, topic, &index->seed);
-    int count = 0;
-    probes[count++] = (index_probe){
-        .table = &index->exact, .fingerprint = bb_shape_apply_exact(&mask, &index->seed), .slot = SLOT_EXACT};
     for (uint32_t i = 0; i < index->shapes_used; i++) {
         const shape_slot *slot = &index->shapes[i];
         if (slot->filters > 0 && bb_shape_admits(slot->shape, &mask))

@@ -8,7 +8,7 @@
 #include "topic/testing.h"
 #include "topic/topic.h"
 
-enum { FILTER_MAX = 64, TOPICS = 1 << 18, HOT = 1000, DESTINATIONS = 2 };
+enum { FILTER_MAX = 64, TOPICS = 1 << 18, HOT = 1000, DESTINATIONS = 2, OWNERS = 997 };
 
 static const bb_seed seed = {0x243f6a8885a308d3, 0x13198a2e03707344};
 static uint64_t dice = 1;
@@ -114,20 +114,22 @@ static void run(uint32_t subscriptions, char (*topics)[FILTER_MAX])
     bb_index *index = bb_index_new(&mem, &seed);
     bb_interest *interest = bb_interest_new(&shared, &seed, DESTINATIONS, (bb_locks){NULL, NULL, NULL});
     int64_t index_empty = index_bytes, interest_empty = interest_bytes;
-    bb_subscription *owned = NULL;
+    static bb_subscription *owned[OWNERS];
     uint32_t distinct = 0;
     double add_ns = 0, enter_ns = 0, slowest_ns = 0;
 
     for (uint32_t i = 0; i < subscriptions; i++) {
         char text[FILTER_MAX];
-        bool first = false;
+        bb_index_added added;
         filter_make(text, i);
         bb_filter filter = {.text = bb_span_text(text), .wildcard = i % 20 == 0};
         double start = now_ns();
-        if (!bb_index_add(index, &filter, &mem, &owned, &first))
+        bb_filter_key key = bb_filter_key_of(&filter, &seed);
+        if (!bb_index_add(index, &key, &owned[i % OWNERS], &owned[i % OWNERS], &added))
             abort();
         double middle = now_ns();
-        if (first && !bb_interest_add(interest, &shared, filter.text, i % DESTINATIONS))
+        bool first = added == BB_INDEX_FIRST;
+        if (first && !bb_interest_add(interest, &shared, &key, i % DESTINATIONS))
             abort();
         double end = now_ns();
         distinct += first;
@@ -156,9 +158,10 @@ static void run(uint32_t subscriptions, char (*topics)[FILTER_MAX])
     printf("interest: add           %.0f ns\n", enter_ns / distinct);
     printf("slowest subscribe       %.0f us\n\n", slowest_ns / 1000);
 
-    while (owned) {
+    for (uint32_t i = 0; i < OWNERS; i++) {
         bool last;
-        bb_index_remove(index, owned, &last);
+        while (owned[i])
+            bb_index_remove(index, owned[i], &last);
     }
     bb_index_free(index);
     bb_interest_free(interest, &shared);

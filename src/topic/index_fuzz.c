@@ -68,10 +68,13 @@ static void remove_at(play_state *play, unsigned i)
 static void add_or_remove(play_state *play, const bb_filter *filter, unsigned owner)
 {
     bb_subscription **owned = &play->owned[owner];
-    bb_subscription *found = bb_index_find(play->index, filter, owned, *owned);
+    bb_filter_key key = bb_filter_key_of(filter, &seed);
+    bb_subscription *found = bb_index_find(play->index, &key, owned, *owned);
     for (unsigned i = 0; i < play->count; i++) {
         if (play->list[i].owner == owner && same_filter(&play->list[i].filter, filter)) {
+            bb_index_added added;
             BB_CHECK(found == play->list[i].subscription);
+            BB_CHECK(bb_index_add(play->index, &key, owned, owned, &added) == found && added == BB_INDEX_OLD);
             remove_at(play, i);
             return;
         }
@@ -79,8 +82,9 @@ static void add_or_remove(play_state *play, const bb_filter *filter, unsigned ow
     BB_CHECK(!found);
     if (play->count == SUBSCRIPTIONS)
         return;
-    bool first;
-    bb_subscription *made = bb_index_add(play->index, filter, owned, owned, &first);
+    bb_index_added added;
+    bb_subscription *made = bb_index_add(play->index, &key, owned, owned, &added);
+    BB_CHECK(made && added != BB_INDEX_OLD);
     play->list[play->count++] = (listed){made, *filter, owner, 0};
 }
 

@@ -10,11 +10,11 @@
 
 static const bb_seed seed = {0x0123456789abcdef, 0xfedcba9876543210};
 
-static bb_filter filter_of(const char *text)
+static bb_filter_key key_of(const char *text)
 {
     bb_filter filter;
     assert_int_equal(bb_filter_parse(bb_span_text(text), 65535, 65535, &filter), BB_OK);
-    return filter;
+    return bb_filter_key_of(&filter, &seed);
 }
 
 /* ---- The index beside a list that is searched from end to end. */
@@ -75,21 +75,27 @@ static void add_one(index_and_list *both, list_row *row)
     strcpy(row->text, share);
     bb_span text = testing_text(&both->dice, both->levels, true, row->text + strlen(share));
     bb_filter filter;
+    bb_index_added added;
     int owner = (int)(testing_random(&both->dice) % OWNERS);
     assert_int_equal(bb_filter_parse(bb_span_of(row->text, strlen(share) + text.len), 99, 99, &filter), BB_OK);
 
     list_row *old = row_of(both, &filter, owner);
-    bb_subscription *found = bb_index_find(both->index, &filter, &both->owned[owner], both->owned[owner]);
+    bb_filter_key key = bb_filter_key_of(&filter, &seed);
+    bb_index_prefetch(both->index, &key);
+    bb_subscription *found = bb_index_find(both->index, &key, &both->owned[owner], both->owned[owner]);
     assert_ptr_equal(found, old ? old->subscription : NULL);
-    if (old)
+    found = bb_index_add(both->index, &key, &both->owned[owner], &both->owned[owner], &added);
+    assert_non_null(found);
+    if (old) {
+        assert_ptr_equal(found, old->subscription);
+        assert_int_equal(added, BB_INDEX_OLD);
         return;
-    bool first;
+    }
     row->filter = filter;
     row->owner = owner;
-    row->subscription = bb_index_add(both->index, &filter, &both->owned[owner], &both->owned[owner], &first);
-    assert_non_null(row->subscription);
+    row->subscription = found;
     both->count++;
-    assert_int_equal(first, is_alone(both, row));
+    assert_int_equal(added, is_alone(both, row) ? BB_INDEX_FIRST : BB_INDEX_NEW);
     check_view(row);
 }
 
@@ -213,13 +219,14 @@ static void one_filter_with_many_subscribers(void **state)
     enum { MANY = 5000 };
     bb_mem mem = testing_mem();
     bb_index *index = bb_index_new(&mem, &seed);
-    bb_filter filter = filter_of("a/+");
+    bb_filter_key key = key_of("a/+");
     static bb_subscription *owned[MANY], *made[MANY];
-    bool first, last;
+    bb_index_added added;
+    bool last;
     for (int i = 0; i < MANY; i++) {
-        made[i] = bb_index_add(index, &filter, &owned[i], &owned[i], &first);
+        made[i] = bb_index_add(index, &key, &owned[i], &owned[i], &added);
         assert_non_null(made[i]);
-        assert_int_equal(first, i == 0);
+        assert_int_equal(added, i == 0 ? BB_INDEX_FIRST : BB_INDEX_NEW);
     }
     assert_int_equal(matches_of(index, "a/b").members, MANY);
     for (int i = 0; i < MANY; i++) {
@@ -247,11 +254,11 @@ static void deep_filters(void **state)
     }
     static const char *const others[] = {"#", "x/+/#", "x/+/x"};
     bb_subscription *owned = NULL;
-    bool first, last;
-    bb_filter filters[] = {filter_of(plus), filter_of(exact), filter_of(others[0]), filter_of(others[1]),
-                           filter_of(others[2])};
+    bb_index_added added;
+    bool last;
+    bb_filter_key keys[] = {key_of(plus), key_of(exact), key_of(others[0]), key_of(others[1]), key_of(others[2])};
     for (int i = 0; i < 5; i++)
-        assert_non_null(bb_index_add(index, &filters[i], &owned, &owned, &first));
+        assert_non_null(bb_index_add(index, &keys[i], &owned, &owned, &added));
     assert_int_equal(matches_of(index, topic).filters, 4);
     assert_int_equal(matches_of(index, "x/y/x").filters, 3);
     while (owned)
@@ -269,7 +276,8 @@ static void slots_of_shapes_are_used_again(void **state)
     bb_mem mem = testing_mem();
     bb_index *index = bb_index_new(&mem, &seed);
     bb_subscription *owned = NULL, *made[64];
-    bool first, last;
+    bb_index_added added;
+    bool last;
     for (uint32_t round = 0; round < 3; round++) {
         for (uint32_t i = 0; i < 64; i++) {
             char text[32];
@@ -279,8 +287,8 @@ static void slots_of_shapes_are_used_again(void **state)
                 text[len++] = '/';
             }
             text[len - 1] = 0;
-            bb_filter filter = filter_of(text);
-            made[i] = bb_index_add(index, &filter, &owned, &owned, &first);
+            bb_filter_key key = key_of(text);
+            made[i] = bb_index_add(index, &key, &owned, &owned, &added);
             assert_non_null(made[i]);
         }
         assert_int_equal(matches_of(index, "x/x/x/x/x/x").filters, 64);
@@ -314,9 +322,9 @@ static void no_memory_changes_nothing(void **state)
         bb_subscription *owned[2] = {NULL, NULL};
         int made = 0;
         for (int i = 0; i < 10; i++) {
-            bb_filter filter = filter_of(texts[i / 2]);
-            bool first;
-            made += bb_index_add(index, &filter, &owned[i % 2], &owned[i % 2], &first) != NULL;
+            bb_filter_key key = key_of(texts[i / 2]);
+            bb_index_added added;
+            made += bb_index_add(index, &key, &owned[i % 2], &owned[i % 2], &added) != NULL;
         }
         assert_int_equal(bb_index_count(index), made);
         for (int i = 0; i < 2; i++) {

@@ -95,19 +95,20 @@ bb_interest *bb_interest_new(bb_mem *mem, const bb_seed *seed, unsigned destinat
 /* ---- Filters as they are entered. */
 
 typedef struct entered_form {
-    bb_filter_key key;
+    bb_shape shape;
+    uint64_t fingerprint;
     unsigned stripe;
 } entered_form;
 
-static entered_form form_of(bb_filter_key key)
+static entered_form form_of(bb_shape shape, uint64_t fingerprint)
 {
-    key.fingerprint |= key.fingerprint == 0; /* zero marks a gap in a stripe */
-    return (entered_form){key, stripe_number(key.fingerprint)};
+    fingerprint |= fingerprint == 0; /* zero marks a gap in a stripe */
+    return (entered_form){shape, fingerprint, stripe_number(fingerprint)};
 }
 
-static entered_form fine_form(const bb_interest *interest, bb_span filter)
+static entered_form fine_form(const bb_filter_key *key)
 {
-    return form_of(bb_filter_key_of(filter, &interest->seed));
+    return form_of(key->shape, key->fingerprint);
 }
 
 /* The first literal levels of `filter` and #. Matches all that the filter does: a leading wildcard becomes #, which
@@ -127,7 +128,7 @@ static entered_form coarse_form(const bb_interest *interest, bb_span filter)
         levels++;
     }
     bb_shape shape = bb_shape_of_rest(levels);
-    return form_of((bb_filter_key){shape, bb_shape_fingerprint(shape, sum, &interest->seed)});
+    return form_of(shape, bb_shape_fingerprint(shape, sum, &interest->seed));
 }
 
 /* ---- Shapes; all but slot_of_coarse and exact under SHAPES_LOCK. */
@@ -159,24 +160,24 @@ static unsigned slot_find(const bb_interest *interest, bb_shape shape)
 
 static bool is_exact(const entered_form *form)
 {
-    return form->key.shape == BB_SHAPE_EXACT;
+    return form->shape == BB_SHAPE_EXACT;
 }
 
 static void shape_pin(bb_interest *interest, const entered_form *form)
 {
     if (is_exact(form))
         return;
-    unsigned slot = slot_find(interest, form->key.shape);
+    unsigned slot = slot_find(interest, form->shape);
     BB_CHECK(slot < BB_SHAPES_MAX);
     if (interest->pins[slot]++ == 0)
-        atomic_store_explicit(&interest->shapes[slot], form->key.shape, memory_order_release);
+        atomic_store_explicit(&interest->shapes[slot], form->shape, memory_order_release);
 }
 
 static void shape_unpin(bb_interest *interest, const entered_form *form)
 {
     if (is_exact(form))
         return;
-    unsigned slot = slot_find(interest, form->key.shape);
+    unsigned slot = slot_find(interest, form->shape);
     BB_CHECK(slot < BB_SHAPES_MAX && interest->pins[slot] > 0);
     if (--interest->pins[slot] == 0)
         atomic_store_explicit(&interest->shapes[slot], 0, memory_order_release);
@@ -214,9 +215,9 @@ static bool count_up(bb_interest *interest, bb_mem *mem, const entered_form *for
 {
     lock(interest, form->stripe);
     bb_stripe *counts = &interest->stripes[form->stripe].counts;
-    uint64_t *entry = bb_stripe_find(counts, interest->count_words, form->key.fingerprint);
+    uint64_t *entry = bb_stripe_find(counts, interest->count_words, form->fingerprint);
     if (!entry)
-        entry = bb_stripe_insert(counts, mem, interest->count_words, form->key.fingerprint);
+        entry = bb_stripe_insert(counts, mem, interest->count_words, form->fingerprint);
     if (entry)
         counts_in(entry)[destination]++;
     unlock(interest, form->stripe);
@@ -228,7 +229,7 @@ static bool count_down(bb_interest *interest, bb_mem *mem, const entered_form *f
 {
     lock(interest, form->stripe);
     bb_stripe *counts = &interest->stripes[form->stripe].counts;
-    uint64_t *entry = bb_stripe_find(counts, interest->count_words, form->key.fingerprint);
+    uint64_t *entry = bb_stripe_find(counts, interest->count_words, form->fingerprint);
     bool found = entry && counts_in(entry)[destination] > 0;
     if (found && --counts_in(entry)[destination] == 0 && counts_are_zero(interest, entry))
         bb_stripe_remove(counts, mem, interest->count_words, entry);
@@ -236,37 +237,43 @@ static bool count_down(bb_interest *interest, bb_mem *mem, const entered_form *f
     return found;
 }
 
-bool bb_interest_add(bb_interest *interest, bb_mem *mem, bb_span filter, unsigned destination)
+void bb_interest_prefetch(const bb_interest *interest, const bb_filter_key *key)
+{
+    entered_form form = fine_form(key);
+    bb_stripe_prefetch(&interest->stripes[form.stripe].counts, interest->count_words, form.fingerprint);
+}
+
+bool bb_interest_add(bb_interest *interest, bb_mem *mem, const bb_filter_key *key, unsigned destination)
 {
     BB_CHECK(destination < interest->destinations);
-    entered_form fine = fine_form(interest, filter), form = fine;
+    entered_form fine = fine_form(key), form = fine;
     shapes_lock(interest, &fine);
-    if (!is_exact(&fine) && slot_find(interest, fine.key.shape) == BB_SHAPES_MAX)
-        form = coarse_form(interest, filter);
+    if (!is_exact(&fine) && slot_find(interest, fine.shape) == BB_SHAPES_MAX)
+        form = coarse_form(interest, key->filter.text);
     shape_pin(interest, &form);
     bool added = count_up(interest, mem, &form, destination);
     if (!added)
         shape_unpin(interest, &form);
     shapes_unlock(interest, &fine);
     if (added)
-        bb_generations_bump(&interest->generations, filter, &interest->seed);
+        bb_generations_bump(&interest->generations, key);
     return added;
 }
 
-void bb_interest_remove(bb_interest *interest, bb_mem *mem, bb_span filter, unsigned destination)
+void bb_interest_remove(bb_interest *interest, bb_mem *mem, const bb_filter_key *key, unsigned destination)
 {
     BB_CHECK(destination < interest->destinations);
-    entered_form fine = fine_form(interest, filter), form = fine;
+    entered_form fine = fine_form(key), form = fine;
     shapes_lock(interest, &fine);
     bool found = count_down(interest, mem, &form, destination);
     if (!found && !is_exact(&fine)) {
-        form = coarse_form(interest, filter);
+        form = coarse_form(interest, key->filter.text);
         found = count_down(interest, mem, &form, destination);
     }
     BB_CHECK(found);
     shape_unpin(interest, &form);
     shapes_unlock(interest, &fine);
-    bb_generations_bump(&interest->generations, filter, &interest->seed);
+    bb_generations_bump(&interest->generations, key);
 }
 
 /* ---- Groups. */
@@ -341,7 +348,7 @@ static uint64_t *list_reserve(bb_stripe *groups, bb_mem *mem, uint64_t fingerpri
 
 static group_tally *group_find(bb_interest *interest, const entered_form *form, uint64_t hash)
 {
-    uint64_t *entry = bb_stripe_find(&interest->stripes[form->stripe].groups, GROUP_WORDS, form->key.fingerprint);
+    uint64_t *entry = bb_stripe_find(&interest->stripes[form->stripe].groups, GROUP_WORDS, form->fingerprint);
     if (!entry)
         return NULL;
     uint32_t at = list_seek(list_in(entry), hash);
@@ -353,7 +360,7 @@ static group_tally *group_new(bb_interest *interest, bb_mem *mem, const entered_
     group_tally *made = bb_mem_alloc_zeroed(mem, group_size(interest));
     if (!made)
         return NULL;
-    uint64_t *entry = list_reserve(&interest->stripes[form->stripe].groups, mem, form->key.fingerprint);
+    uint64_t *entry = list_reserve(&interest->stripes[form->stripe].groups, mem, form->fingerprint);
     if (!entry) {
         bb_mem_free(mem, made, group_size(interest));
         return NULL;
@@ -370,7 +377,7 @@ static group_tally *group_new(bb_interest *interest, bb_mem *mem, const entered_
 static void group_free(bb_interest *interest, bb_mem *mem, const entered_form *form, group_tally *group)
 {
     bb_stripe *groups = &interest->stripes[form->stripe].groups;
-    uint64_t *entry = bb_stripe_find(groups, GROUP_WORDS, form->key.fingerprint);
+    uint64_t *entry = bb_stripe_find(groups, GROUP_WORDS, form->fingerprint);
     group_list *list = list_in(entry);
     uint32_t at = list_seek(list, group->hash);
     list->count--;
@@ -436,7 +443,8 @@ bool bb_interest_group(bb_interest *interest, bb_mem *mem, const bb_filter *filt
 {
     BB_CHECK(destination < interest->destinations);
     tally now = {online, away};
-    entered_form fine = fine_form(interest, filter->text), coarse = fine;
+    bb_filter_key key = bb_filter_key_of(filter, &interest->seed);
+    entered_form fine = fine_form(&key), coarse = fine;
     shapes_lock(interest, &fine);
     group_outcome outcome = group_update(interest, mem, &fine, hash, destination, now);
     if (outcome == ABSENT && !is_exact(&fine)) {
@@ -444,13 +452,13 @@ bool bb_interest_group(bb_interest *interest, bb_mem *mem, const bb_filter *filt
         outcome = group_update(interest, mem, &coarse, hash, destination, now);
     }
     if (outcome == ABSENT && (online || away)) {
-        bool room = is_exact(&fine) || slot_find(interest, fine.key.shape) < BB_SHAPES_MAX;
+        bool room = is_exact(&fine) || slot_find(interest, fine.shape) < BB_SHAPES_MAX;
         outcome = group_enter(interest, mem, room ? &fine : &coarse, hash, destination, now);
     }
     shapes_unlock(interest, &fine);
     if (outcome == FAILED)
         return false;
-    bb_generations_bump(&interest->generations, filter->text, &interest->seed);
+    bb_generations_bump(&interest->generations, &key);
     return true;
 }
 
@@ -470,7 +478,7 @@ static uint64_t destinations_of(const bb_interest *interest, uint64_t *entry)
 static bool group_copy(bb_interest *interest, const entered_form *form, uint64_t hash, bb_interest_group_hit *hit)
 {
     lock(interest, form->stripe);
-    uint64_t *entry = bb_stripe_find(&interest->stripes[form->stripe].groups, GROUP_WORDS, form->key.fingerprint);
+    uint64_t *entry = bb_stripe_find(&interest->stripes[form->stripe].groups, GROUP_WORDS, form->fingerprint);
     uint32_t at = entry ? list_seek(list_in(entry), hash) : 0;
     bool found = entry && at < list_in(entry)->count;
     if (found) {
@@ -498,14 +506,13 @@ static void visit_groups(bb_interest *interest, const entered_form *form, bb_int
     }
 }
 
-static uint64_t probe(bb_interest *interest, bb_filter_key key, bb_interest_visit *visit, void *context)
+static uint64_t probe(bb_interest *interest, entered_form form, bb_interest_visit *visit, void *context)
 {
-    entered_form form = form_of(key);
     interest_stripe *stripe = &interest->stripes[form.stripe];
     lock(interest, form.stripe);
-    uint64_t *entry = bb_stripe_find(&stripe->counts, interest->count_words, form.key.fingerprint);
+    uint64_t *entry = bb_stripe_find(&stripe->counts, interest->count_words, form.fingerprint);
     uint64_t set = entry ? destinations_of(interest, entry) : 0;
-    bool groups = visit && bb_stripe_find(&stripe->groups, GROUP_WORDS, form.key.fingerprint);
+    bool groups = visit && bb_stripe_find(&stripe->groups, GROUP_WORDS, form.fingerprint);
     unlock(interest, form.stripe);
     if (groups)
         visit_groups(interest, &form, visit, context);
@@ -516,14 +523,13 @@ uint64_t bb_interest_lookup(bb_interest *interest, bb_span topic, bb_interest_vi
 {
     bb_topic_mask mask;
     bb_topic_mask_init(&mask, topic, &interest->seed);
-    bb_filter_key key = {BB_SHAPE_EXACT, bb_shape_apply_exact(&mask, &interest->seed)};
-    uint64_t set = probe(interest, key, visit, context);
+    uint64_t exact = bb_shape_apply_exact(bb_hash(topic, &interest->seed), &interest->seed);
+    uint64_t set = probe(interest, form_of(BB_SHAPE_EXACT, exact), visit, context);
     for (unsigned i = 0; i < BB_SHAPES_MAX; i++) {
-        key.shape = atomic_load_explicit(&interest->shapes[i], memory_order_acquire);
-        if (key.shape == 0 || !bb_shape_admits(key.shape, &mask))
+        bb_shape shape = atomic_load_explicit(&interest->shapes[i], memory_order_acquire);
+        if (shape == 0 || !bb_shape_admits(shape, &mask))
             continue;
-        key.fingerprint = bb_shape_apply(key.shape, &mask, &interest->seed);
-        set |= probe(interest, key, visit, context);
+        set |= probe(interest, form_of(shape, bb_shape_apply(shape, &mask, &interest->seed)), visit, context);
     }
     return set;
 }

@@ -48,13 +48,14 @@ static void look_up(play_state *play, bb_span topic)
 
 static void enter(play_state *play, const bb_filter *filter, unsigned destination, bool in)
 {
+    bb_filter_key key = bb_filter_key_of(filter, &seed);
     if (filter->group.len)
         BB_CHECK(bb_interest_group(play->interest, &play->mem, filter, bb_group_hash(filter, &seed), destination,
                                    in ? 2 : 0, in));
     else if (in)
-        BB_CHECK(bb_interest_add(play->interest, &play->mem, filter->text, destination));
+        BB_CHECK(bb_interest_add(play->interest, &play->mem, &key, destination));
     else
-        bb_interest_remove(play->interest, &play->mem, filter->text, destination);
+        bb_interest_remove(play->interest, &play->mem, &key, destination);
 }
 
 static void remove_at(play_state *play, unsigned i)

@@ -19,6 +19,25 @@ static bb_interest *interest_new(bb_mem *mem, unsigned destinations, bb_locks lo
     return interest;
 }
 
+static bb_filter_key key_of(bb_span text)
+{
+    bb_filter filter;
+    assert_int_equal(bb_filter_parse(text, 99, 99, &filter), BB_OK);
+    return bb_filter_key_of(&filter, &seed);
+}
+
+static bool add(bb_interest *interest, bb_mem *mem, bb_span filter, unsigned destination)
+{
+    bb_filter_key key = key_of(filter);
+    return bb_interest_add(interest, mem, &key, destination);
+}
+
+static void leave(bb_interest *interest, bb_mem *mem, bb_span filter, unsigned destination)
+{
+    bb_filter_key key = key_of(filter);
+    bb_interest_remove(interest, mem, &key, destination);
+}
+
 static uint64_t lookup(bb_interest *interest, const char *topic)
 {
     return bb_interest_lookup(interest, bb_span_text(topic), NULL, NULL);
@@ -68,23 +87,24 @@ static bb_topic_key key_of_some_match(const list_entry *entry)
 }
 
 /* Whatever happens to a filter, the generation of what it matches moves. */
-static void change(interest_and_list *both, list_entry *entry, bool add)
+static void change(interest_and_list *both, list_entry *entry, bool come)
 {
+    bb_filter_key filter = bb_filter_key_of(&entry->filter, &seed);
     const bb_generations *generations = bb_interest_generations(both->interest);
     bb_topic_key key = key_of_some_match(entry);
     uint64_t before = bb_generations_sum(generations, &key);
     if (entry->filter.group.len) {
-        entry->online = add ? testing_random(&both->dice) % 3 : 0;
-        entry->away = add ? 3 - entry->online : 0;
+        entry->online = come ? testing_random(&both->dice) % 3 : 0;
+        entry->away = come ? 3 - entry->online : 0;
         assert_true(bb_interest_group(both->interest, &both->mem, &entry->filter, bb_group_hash(&entry->filter, &seed),
                                       entry->destination, entry->online, entry->away));
-    } else if (add) {
-        assert_true(bb_interest_add(both->interest, &both->mem, entry->filter.text, entry->destination));
+    } else if (come) {
+        assert_true(bb_interest_add(both->interest, &both->mem, &filter, entry->destination));
     } else {
-        bb_interest_remove(both->interest, &both->mem, entry->filter.text, entry->destination);
+        bb_interest_remove(both->interest, &both->mem, &filter, entry->destination);
     }
     assert_true(bb_generations_sum(generations, &key) > before);
-    entry->used = add;
+    entry->used = come;
 }
 
 static void add_one(interest_and_list *both, list_entry *entry)
@@ -207,16 +227,16 @@ static void a_coarse_filter_leaves_as_it_came(void **state)
             shapes[i][2 * bit] = (i + 1) >> bit & 1 ? '+' : 'x';
             shapes[i][2 * bit + 1] = bit < 4 ? '/' : 0;
         }
-        assert_true(bb_interest_add(interest, &mem, bb_span_text(shapes[i]), 1));
+        assert_true(add(interest, &mem, bb_span_text(shapes[i]), 1));
     }
-    assert_true(bb_interest_add(interest, &mem, BB_SPAN_LITERAL("a/b/+"), 0));
-    assert_true(bb_interest_add(interest, &mem, BB_SPAN_LITERAL("a/b/#"), 0));
+    assert_true(add(interest, &mem, BB_SPAN_LITERAL("a/b/+"), 0));
+    assert_true(add(interest, &mem, BB_SPAN_LITERAL("a/b/#"), 0));
     assert_int_equal(lookup(interest, "a/b/c/d"), 1);
-    bb_interest_remove(interest, &mem, bb_span_text(shapes[3]), 1);
-    bb_interest_remove(interest, &mem, BB_SPAN_LITERAL("a/b/+"), 0);
+    leave(interest, &mem, bb_span_text(shapes[3]), 1);
+    leave(interest, &mem, BB_SPAN_LITERAL("a/b/+"), 0);
     assert_int_equal(lookup(interest, "a/b/c/d"), 1);
-    assert_true(bb_interest_add(interest, &mem, BB_SPAN_LITERAL("a/b/+"), 0));
-    bb_interest_remove(interest, &mem, BB_SPAN_LITERAL("a/b/#"), 0);
+    assert_true(add(interest, &mem, BB_SPAN_LITERAL("a/b/+"), 0));
+    leave(interest, &mem, BB_SPAN_LITERAL("a/b/#"), 0);
     assert_int_equal(lookup(interest, "a/b/c/d"), 0);
     assert_int_equal(lookup(interest, "a/b/c"), 1);
     bb_interest_free(interest, &mem);
@@ -228,11 +248,11 @@ static void all_destinations_have_a_bit(void **state)
     bb_mem mem = testing_mem();
     bb_interest *interest = interest_new(&mem, BB_DESTINATIONS_MAX, no_locks);
     for (unsigned i = 0; i < BB_DESTINATIONS_MAX; i++) {
-        assert_true(bb_interest_add(interest, &mem, BB_SPAN_LITERAL("a/+"), i));
+        assert_true(add(interest, &mem, BB_SPAN_LITERAL("a/+"), i));
         assert_true(lookup(interest, "a/b") >> i == 1);
     }
     for (unsigned i = 0; i < BB_DESTINATIONS_MAX; i++) {
-        bb_interest_remove(interest, &mem, BB_SPAN_LITERAL("a/+"), i);
+        leave(interest, &mem, BB_SPAN_LITERAL("a/+"), i);
         assert_false(lookup(interest, "a/b") >> i & 1);
     }
     bb_interest_free(interest, &mem);
@@ -280,15 +300,17 @@ static void *subscribe_and_look(void *context)
         size_t len = 0;
         for (size_t k = 0; k < filter.len; k++)
             topic[len++] = filter.data[k] == '+' || filter.data[k] == '#' ? 'b' : text[k];
-        bb_filter shared = {.text = filter, .group = BB_SPAN_LITERAL("g")};
+        bb_filter_key key = key_of(filter);
+        bb_filter shared = {.text = filter, .group = BB_SPAN_LITERAL("g"), .wildcard = key.filter.wildcard};
         uint64_t hash = bb_group_hash(&shared, &seed);
-        if (!bb_interest_add(self->interest, &self->mem, filter, self->destination) ||
+        bb_interest_prefetch(self->interest, &key);
+        if (!bb_interest_add(self->interest, &self->mem, &key, self->destination) ||
             !bb_interest_group(self->interest, &self->mem, &shared, hash, self->destination, 1, 0))
             abort();
         int groups = 0;
         uint64_t set = bb_interest_lookup(self->interest, bb_span_of(topic, len), count_groups, &groups);
         self->missed += !(set >> self->destination & 1) || groups == 0;
-        bb_interest_remove(self->interest, &self->mem, filter, self->destination);
+        bb_interest_remove(self->interest, &self->mem, &key, self->destination);
         if (!bb_interest_group(self->interest, &self->mem, &shared, hash, self->destination, 0, 0))
             abort();
     }
@@ -330,12 +352,12 @@ static void *subscribe_on_and_off(void *context)
 {
     handshake *shared = context;
     for (uint32_t i = 1; i <= ROUNDS; i++) {
-        if (!bb_interest_add(shared->interest, &shared->mem, BB_SPAN_LITERAL("a/+/c"), 0))
+        if (!add(shared->interest, &shared->mem, BB_SPAN_LITERAL("a/+/c"), 0))
             abort();
         atomic_store_explicit(&shared->subscribed, i, memory_order_release);
         while (atomic_load_explicit(&shared->looked, memory_order_acquire) < i)
             sched_yield();
-        bb_interest_remove(shared->interest, &shared->mem, BB_SPAN_LITERAL("a/+/c"), 0);
+        leave(shared->interest, &shared->mem, BB_SPAN_LITERAL("a/+/c"), 0);
     }
     return NULL;
 }

@@ -2,40 +2,53 @@
 
 #include "topic/level.h"
 
-static bb_filter_key deep_key(bb_span filter, const bb_seed *seed)
+/* Shape and sum of a wildcard filter. False: too deep for a shape. */
+static bool describe(bb_span filter, const bb_seed *seed, bb_shape *shape, uint64_t *sum)
 {
-    return (bb_filter_key){BB_SHAPE_DEEP, bb_shape_fingerprint(BB_SHAPE_DEEP, bb_hash(filter, seed), seed)};
-}
-
-bb_filter_key bb_filter_key_of(bb_span filter, const bb_seed *seed)
-{
-    uint64_t sum = 0;
     uint32_t levels = 0, pluses = 0;
-    bool rest = false, deep = false;
-
+    bool rest = false;
+    *sum = 0;
     for (size_t start = 0; start <= filter.len; levels++) {
         size_t end = bb_level_end(filter, start);
         bb_span level = bb_span_of(filter.data + start, end - start);
-        if (bb_level_is(level, '#')) {
-            rest = true;
+        rest = bb_level_is(level, '#');
+        if (rest)
             break;
-        }
-        if (!bb_level_is(level, '+'))
-            sum += bb_level_hash(level, levels, seed);
-        else if (levels < BB_SHAPE_LEVELS)
+        if (levels == BB_SHAPE_LEVELS)
+            return false;
+        if (bb_level_is(level, '+'))
             pluses |= 1u << levels;
         else
-            deep = true;
+            *sum += bb_level_hash(level, levels, seed);
         start = end + 1;
     }
+    *shape = pluses | (uint64_t)levels << 32 | (rest ? BB_SHAPE_REST : 0);
+    return true;
+}
 
-    bool wildcard = rest || pluses || deep;
-    if (wildcard && levels > BB_SHAPE_LEVELS)
-        return deep_key(filter, seed);
-    bb_shape shape = BB_SHAPE_EXACT;
-    if (wildcard)
-        shape = pluses | (uint64_t)levels << 32 | (rest ? BB_SHAPE_REST : 0);
-    return (bb_filter_key){shape, bb_shape_fingerprint(shape, sum, seed)};
+static bb_filter_key exact_key(const bb_filter *filter, const bb_seed *seed)
+{
+    uint64_t hash = bb_hash(filter->text, seed);
+    return (bb_filter_key){.filter = *filter,
+                           .shape = BB_SHAPE_EXACT,
+                           .fingerprint = bb_shape_apply_exact(hash, seed),
+                           .counter = bb_generation_of_exact(hash)};
+}
+
+bb_filter_key bb_filter_key_of(const bb_filter *filter, const bb_seed *seed)
+{
+    if (!filter->wildcard)
+        return exact_key(filter, seed);
+    bb_shape shape;
+    uint64_t sum;
+    if (!describe(filter->text, seed, &shape, &sum)) {
+        shape = BB_SHAPE_DEEP;
+        sum = bb_hash(filter->text, seed);
+    }
+    return (bb_filter_key){.filter = *filter,
+                           .shape = shape,
+                           .fingerprint = bb_shape_fingerprint(shape, sum, seed),
+                           .counter = bb_generation_of_wildcard(filter->text, seed)};
 }
 
 void bb_topic_mask_init(bb_topic_mask *mask, bb_span topic, const bb_seed *seed)
@@ -53,5 +66,4 @@ void bb_topic_mask_init(bb_topic_mask *mask, bb_span topic, const bb_seed *seed)
         start = end + 1;
     }
     mask->levels = levels;
-    mask->total = sum;
 }

@@ -11,7 +11,8 @@
  *               topic  site/7/power/x      sums  0  s  s+7  s+7+p  s+7+p+x
  *               shape  L / + / L / #       mask  sums[3] - (sums[2] - sums[1])
  *
- *           The fingerprint mixes that sum with the shape, so one table serves all of them.
+ *           The fingerprint mixes that sum with the shape, so one table serves all of them. Filters without wildcards
+ *           need no mask: theirs is made of the hash of the whole text.
  * Bounds    Shapes describe the first BB_SHAPE_LEVELS levels; wildcard filters with more have BB_SHAPE_DEEP. */
 #ifndef BB_TOPIC_SHAPE_H
 #define BB_TOPIC_SHAPE_H
@@ -42,11 +43,6 @@ static inline bb_shape bb_shape_of_rest(uint32_t levels)
     return (uint64_t)levels << 32 | BB_SHAPE_REST;
 }
 
-typedef struct bb_filter_key {
-    bb_shape shape;
-    uint64_t fingerprint;
-} bb_filter_key;
-
 /* What the literal level at `place` adds to the sum of a filter or topic. */
 static inline uint64_t bb_level_hash(bb_span level, uint32_t place, const bb_seed *seed)
 {
@@ -54,13 +50,15 @@ static inline uint64_t bb_level_hash(bb_span level, uint32_t place, const bb_see
     return bb_hash(level, &own);
 }
 
-bb_filter_key bb_filter_key_of(bb_span filter, const bb_seed *seed);
+/* The counter of bb_generations that stands for every topic that the filter matches and for fewest others. `hash` is
+ * bb_hash of the filter. */
+uint16_t bb_generation_of_exact(uint64_t hash);
+uint16_t bb_generation_of_wildcard(bb_span filter, const bb_seed *seed);
 
 /* A topic, cut and hashed for all shapes. */
 typedef struct bb_topic_mask {
     uint32_t levels;
-    bool dollar; /* starts with $, which a leading wildcard does not match [MQTT-4.7.2-1] */
-    uint64_t total;
+    bool dollar;                        /* starts with $, which a leading wildcard does not match [MQTT-4.7.2-1] */
     uint64_t sums[BB_SHAPE_LEVELS + 1]; /* sums[k] of the first k levels; valid up to `levels` */
 } bb_topic_mask;
 
@@ -92,9 +90,10 @@ static inline uint64_t bb_shape_apply(bb_shape shape, const bb_topic_mask *mask,
     return bb_shape_fingerprint(shape, sum, seed);
 }
 
-static inline uint64_t bb_shape_apply_exact(const bb_topic_mask *mask, const bb_seed *seed)
+/* The fingerprint of the filter that is the topic; `hash` is bb_hash of it. */
+static inline uint64_t bb_shape_apply_exact(uint64_t hash, const bb_seed *seed)
 {
-    return bb_shape_fingerprint(BB_SHAPE_EXACT, mask->total, seed);
+    return bb_shape_fingerprint(BB_SHAPE_EXACT, hash, seed);
 }
 
 #endif

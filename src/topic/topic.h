@@ -44,30 +44,41 @@ bool bb_filter_matches(bb_span filter, bb_span topic);
  * A change of a filter bumps one counter: an exact filter that of its topic, a wildcard filter that of its literal
  * first two levels, first level, or nothing, as far as it has any. The sum of the four counters that a topic depends on
  * only grows; a cached answer is good while the sum is what it was before the look-up. */
-enum { BB_GENERATION_SLOTS = 1024 };
+enum { BB_GENERATION_SLOTS = 1024, BB_GENERATION_COUNTERS = 1 + 3 * BB_GENERATION_SLOTS };
 
 typedef struct bb_generations {
-    _Atomic uint32_t all, first[BB_GENERATION_SLOTS], second[BB_GENERATION_SLOTS], exact[BB_GENERATION_SLOTS];
+    _Atomic uint32_t counters[BB_GENERATION_COUNTERS]; /* all topics; by first level; by the first two; by topic */
 } bb_generations;
 
 /* What a topic is looked up by; made once for each message. */
 typedef struct bb_topic_key {
     uint64_t hash;                 /* bb_hash of the whole topic */
-    uint16_t first, second, exact; /* slots of bb_generations */
+    uint16_t first, second, exact; /* counters of bb_generations; so is the one of all topics, 0 */
 } bb_topic_key;
 
 bb_topic_key bb_topic_key_of(bb_span topic, const bb_seed *seed);
 /* The same where the hash is known already (it came from another worker). */
 bb_topic_key bb_topic_key_with_hash(bb_span topic, uint64_t hash, const bb_seed *seed);
 
-void bb_generations_bump(bb_generations *generations, bb_span filter, const bb_seed *seed);
+/* A filter with what it is looked up by; made once for each subscription that comes or goes. Index, interest and
+ * generations take it, so make it with the seed that they share. It lives as long as the bytes of the filter. */
+typedef struct bb_filter_key {
+    bb_filter filter;
+    uint64_t shape, fingerprint; /* private to this folder: shape.h */
+    uint16_t counter;            /* of bb_generations */
+} bb_filter_key;
+
+/* `filter` is what bb_filter_parse or bb_subscription_filter gave. */
+bb_filter_key bb_filter_key_of(const bb_filter *filter, const bb_seed *seed);
+
+void bb_generations_bump(bb_generations *generations, const bb_filter_key *key);
 
 static inline uint64_t bb_generations_sum(const bb_generations *g, const bb_topic_key *key)
 {
-    return (uint64_t)atomic_load_explicit(&g->all, memory_order_acquire) +
-           atomic_load_explicit(&g->first[key->first], memory_order_acquire) +
-           atomic_load_explicit(&g->second[key->second], memory_order_acquire) +
-           atomic_load_explicit(&g->exact[key->exact], memory_order_acquire);
+    return (uint64_t)atomic_load_explicit(&g->counters[0], memory_order_acquire) +
+           atomic_load_explicit(&g->counters[key->first], memory_order_acquire) +
+           atomic_load_explicit(&g->counters[key->second], memory_order_acquire) +
+           atomic_load_explicit(&g->counters[key->exact], memory_order_acquire);
 }
 
 /* ---- The index: from filters to subscriptions, for one worker.
@@ -109,13 +120,22 @@ typedef struct bb_group {
 BB_MUST_USE bb_index *bb_index_new(bb_mem *mem, const bb_seed *seed);
 void bb_index_free(bb_index *index); /* all subscriptions must be gone */
 
-/* The subscription of `owner` to `filter` (with its group), or NULL. `owned` is the head of the owner's list. */
-bb_subscription *bb_index_find(bb_index *index, const bb_filter *filter, void *owner, bb_subscription *owned);
+/* Ask for the memory that the next call with this key will read: worth it where other work comes before that call. */
+void bb_index_prefetch(bb_index *index, const bb_filter_key *key);
 
-/* Add one that bb_index_find does not know, at the front of `*owned`. NULL: no memory. `first` says whether it is the
- * first for this filter (or group), so that interest must be told. Options and id are the caller's to set. */
-BB_MUST_USE bb_subscription *bb_index_add(bb_index *index, const bb_filter *filter, void *owner,
-                                          bb_subscription **owned, bool *first);
+/* The subscription of `owner` to the filter (with its group), or NULL. `owned` is the head of the owner's list. */
+bb_subscription *bb_index_find(bb_index *index, const bb_filter_key *key, void *owner, bb_subscription *owned);
+
+typedef enum bb_index_added {
+    BB_INDEX_OLD,   /* it was there before; nothing has changed */
+    BB_INDEX_NEW,   /* made; its filter (or group) had others */
+    BB_INDEX_FIRST, /* made, the first of its filter (or group): interest must be told */
+} bb_index_added;
+
+/* The subscription of `owner` to the filter (with its group); where there is none, one is made at the front of
+ * `*owned`. NULL: no memory. Options and id are the caller's to set. */
+BB_MUST_USE bb_subscription *bb_index_add(bb_index *index, const bb_filter_key *key, void *owner,
+                                          bb_subscription **owned, bb_index_added *added);
 
 /* Remove and free; `last` says whether it was the last one for its filter (or group). */
 void bb_index_remove(bb_index *index, bb_subscription *subscription, bool *last);
@@ -153,10 +173,14 @@ typedef struct bb_locks { /* handed in by the shell; NULL functions where one th
 BB_MUST_USE bb_interest *bb_interest_new(bb_mem *mem, const bb_seed *seed, unsigned destinations, bb_locks locks);
 void bb_interest_free(bb_interest *interest, bb_mem *mem);
 
-/* `destination` has its first (add) or no longer any (remove) ordinary subscription to `filter`. Bumps the generations
- * after the table has changed. bb_interest_add returns false when there is no memory; nothing has changed then. */
-BB_MUST_USE bool bb_interest_add(bb_interest *interest, bb_mem *mem, bb_span filter, unsigned destination);
-void bb_interest_remove(bb_interest *interest, bb_mem *mem, bb_span filter, unsigned destination);
+/* As bb_index_prefetch, for bb_interest_add and _remove. Takes no lock. */
+void bb_interest_prefetch(const bb_interest *interest, const bb_filter_key *key);
+
+/* `destination` has its first (add) or no longer any (remove) ordinary subscription to the filter. Bumps the
+ * generations after the table has changed. bb_interest_add returns false when there is no memory; nothing has changed
+ * then. */
+BB_MUST_USE bool bb_interest_add(bb_interest *interest, bb_mem *mem, const bb_filter_key *key, unsigned destination);
+void bb_interest_remove(bb_interest *interest, bb_mem *mem, const bb_filter_key *key, unsigned destination);
 
 /* Tell how many members of a group are with (`online`) and without (`away`) a link at `destination` now; the first
  * non-zero tells of the group, both zero removes it. `hash` is bb_group.hash. Bumps the generations. */
