@@ -206,14 +206,14 @@ static void keys_are_words(void **state)
 
 static void values_are_of_their_type(void **state)
 {
-    expect_problem("workers: four", "f.yaml:1:10: workers: found 'four', allowed is a number from 1 to 256, or auto");
-    expect_problem("workers: 257", "f.yaml:1:10: workers: found '257', allowed is a number from 1 to 256, or auto");
-    expect_problem("workers: -1", "f.yaml:1:10: workers: found '-1', allowed is a number from 1 to 256, or auto");
+    expect_problem("workers: four", "f.yaml:1:10: workers: found 'four', allowed is a number from 1 to 64, or auto");
+    expect_problem("workers: 65", "f.yaml:1:10: workers: found '65', allowed is a number from 1 to 64, or auto");
+    expect_problem("workers: -1", "f.yaml:1:10: workers: found '-1', allowed is a number from 1 to 64, or auto");
     expect_problem("workers: 99999999999999999999",
-                   "f.yaml:1:10: workers: found '99999999999999999999', allowed is a number from 1 to 256, or auto");
-    expect_problem("workers:", "f.yaml:1:9: workers: found nothing, allowed is a number from 1 to 256, or auto");
-    expect_problem("workers: [1]", "f.yaml:1:10: workers: found a list, allowed is a number from 1 to 256, or auto");
-    expect_problem("workers: {a: 1}", "f.yaml:1:10: workers: found a map, allowed is a number from 1 to 256, or auto");
+                   "f.yaml:1:10: workers: found '99999999999999999999', allowed is a number from 1 to 64, or auto");
+    expect_problem("workers:", "f.yaml:1:9: workers: found nothing, allowed is a number from 1 to 64, or auto");
+    expect_problem("workers: [1]", "f.yaml:1:10: workers: found a list, allowed is a number from 1 to 64, or auto");
+    expect_problem("workers: {a: 1}", "f.yaml:1:10: workers: found a map, allowed is a number from 1 to 64, or auto");
     expect_problem("anonymous: maybe", "f.yaml:1:12: anonymous: found 'maybe', allowed is yes or no");
     expect_problem("io_uring: perhaps", "f.yaml:1:11: io_uring: found 'perhaps', allowed is auto, on or off");
     expect_problem("features: {maximum_qos: 3}",
@@ -405,7 +405,7 @@ static void the_command_line_wins(void **state)
 static void the_command_line_has_clear_errors(void **state)
 {
     expect_override_problem("--workers", "workers", "x",
-                            "--workers: found 'x', allowed is a number from 1 to 256, or auto");
+                            "--workers: found 'x', allowed is a number from 1 to 64, or auto");
     expect_override_problem(
         "--listen", "listeners", "[::1",
         "--listen: found '[::1', allowed is ADDRESS:PORT, for instance 127.0.0.1:1883 or [::1]:1883; "
