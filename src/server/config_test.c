@@ -208,6 +208,7 @@ static void values_are_of_their_type(void **state)
 {
     expect_problem("workers: four", "f.yaml:1:10: workers: found 'four', allowed is a number from 1 to 64, or auto");
     expect_problem("workers: 65", "f.yaml:1:10: workers: found '65', allowed is a number from 1 to 64, or auto");
+    expect_problem("workers: 0", "f.yaml:1:10: workers: found '0', allowed is a number from 1 to 64, or auto");
     expect_problem("workers: -1", "f.yaml:1:10: workers: found '-1', allowed is a number from 1 to 64, or auto");
     expect_problem("workers: 99999999999999999999",
                    "f.yaml:1:10: workers: found '99999999999999999999', allowed is a number from 1 to 64, or auto");

@@ -308,7 +308,8 @@ static bool parse_seconds(bb_span value, uint64_t *out, const char **hint)
     return true;
 }
 
-/* Numbers, sizes and times alike: parse, then compare with the bounds. */
+/* Numbers, sizes and times alike: parse, then compare with the bounds. What the row's word stands for may be outside of
+ * them and is then said by the word alone: "auto" threads, but not 0 threads. */
 static bool parse_amount(const bb_option *option, bb_span value, uint64_t *out, const char **hint)
 {
     uint64_t amount;
@@ -334,7 +335,7 @@ static bool parse_amount(const bb_option *option, bb_span value, uint64_t *out, 
     }
     *hint = NULL;
     *out = amount;
-    return (amount >= option->min && amount <= option->max) || (option->word && amount == option->word_value);
+    return amount >= option->min && amount <= option->max;
 }
 
 static bool set_path(const bb_option *option, void *base, bb_span value, const char **hint)
