@@ -131,6 +131,17 @@ static entered_form coarse_form(const bb_interest *interest, bb_span filter)
     return form_of(shape, bb_shape_fingerprint(shape, sum, &interest->seed));
 }
 
+static void form_prefetch(const bb_interest *interest, const entered_form *form)
+{
+    bb_stripe_prefetch(&interest->stripes[form->stripe].counts, interest->count_words, form->fingerprint);
+}
+
+void bb_interest_prefetch(const bb_interest *interest, const bb_filter_key *key)
+{
+    entered_form form = fine_form(key);
+    form_prefetch(interest, &form);
+}
+
 /* ---- Shapes; all but slot_of_coarse and exact under SHAPES_LOCK. */
 
 /* Coarse shapes own a slot each; BB_SHAPES_MAX for all others. */
@@ -235,12 +246,6 @@ static bool count_down(bb_interest *interest, bb_mem *mem, const entered_form *f
         bb_stripe_remove(counts, mem, interest->count_words, entry);
     unlock(interest, form->stripe);
     return found;
-}
-
-void bb_interest_prefetch(const bb_interest *interest, const bb_filter_key *key)
-{
-    entered_form form = fine_form(key);
-    bb_stripe_prefetch(&interest->stripes[form.stripe].counts, interest->count_words, form.fingerprint);
 }
 
 bool bb_interest_add(bb_interest *interest, bb_mem *mem, const bb_filter_key *key, unsigned destination)
@@ -506,31 +511,43 @@ static void visit_groups(bb_interest *interest, const entered_form *form, bb_int
     }
 }
 
-static uint64_t probe(bb_interest *interest, entered_form form, bb_interest_visit *visit, void *context)
+/* What to look up for this topic. */
+static unsigned forms_plan(const bb_interest *interest, bb_span topic, entered_form *forms)
 {
-    interest_stripe *stripe = &interest->stripes[form.stripe];
-    lock(interest, form.stripe);
-    uint64_t *entry = bb_stripe_find(&stripe->counts, interest->count_words, form.fingerprint);
+    bb_topic_mask mask;
+    bb_topic_mask_init(&mask, topic, &interest->seed);
+    unsigned count = 0;
+    forms[count++] = form_of(BB_SHAPE_EXACT, bb_shape_apply_exact(bb_hash(topic, &interest->seed), &interest->seed));
+    for (unsigned i = 0; i < BB_SHAPES_MAX; i++) {
+        bb_shape shape = atomic_load_explicit(&interest->shapes[i], memory_order_acquire);
+        if (shape != 0 && bb_shape_admits(shape, &mask))
+            forms[count++] = form_of(shape, bb_shape_apply(shape, &mask, &interest->seed));
+    }
+    return count;
+}
+
+static uint64_t probe(bb_interest *interest, const entered_form *form, bb_interest_visit *visit, void *context)
+{
+    interest_stripe *stripe = &interest->stripes[form->stripe];
+    lock(interest, form->stripe);
+    uint64_t *entry = bb_stripe_find(&stripe->counts, interest->count_words, form->fingerprint);
     uint64_t set = entry ? destinations_of(interest, entry) : 0;
-    bool groups = visit && bb_stripe_find(&stripe->groups, GROUP_WORDS, form.fingerprint);
-    unlock(interest, form.stripe);
+    bool groups = visit && bb_stripe_find(&stripe->groups, GROUP_WORDS, form->fingerprint);
+    unlock(interest, form->stripe);
     if (groups)
-        visit_groups(interest, &form, visit, context);
+        visit_groups(interest, form, visit, context);
     return set;
 }
 
 uint64_t bb_interest_lookup(bb_interest *interest, bb_span topic, bb_interest_visit *visit, void *context)
 {
-    bb_topic_mask mask;
-    bb_topic_mask_init(&mask, topic, &interest->seed);
-    uint64_t exact = bb_shape_apply_exact(bb_hash(topic, &interest->seed), &interest->seed);
-    uint64_t set = probe(interest, form_of(BB_SHAPE_EXACT, exact), visit, context);
-    for (unsigned i = 0; i < BB_SHAPES_MAX; i++) {
-        bb_shape shape = atomic_load_explicit(&interest->shapes[i], memory_order_acquire);
-        if (shape == 0 || !bb_shape_admits(shape, &mask))
-            continue;
-        set |= probe(interest, form_of(shape, bb_shape_apply(shape, &mask, &interest->seed)), visit, context);
-    }
+    entered_form forms[1 + BB_SHAPES_MAX];
+    unsigned count = forms_plan(interest, topic, forms);
+    uint64_t set = 0;
+    for (unsigned i = 0; i < count; i++)
+        form_prefetch(interest, &forms[i]);
+    for (unsigned i = 0; i < count; i++)
+        set |= probe(interest, &forms[i], visit, context);
     return set;
 }
 
