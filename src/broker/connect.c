@@ -311,6 +311,7 @@ static void establish(bb_broker *broker, bb_link *link, const request *r)
     }
     session->expiry_s = r->expiry_s;
     bb_session_set_will(session, broker->mem, will); /* a will that was waiting is replaced [MQTT-3.1.3-9] */
+    bb_changed(broker, &(bb_change){.kind = BB_CHANGE_SESSION, .session = session});
     link->session = session;
     session->link = link;
     link->state = BB_LINK_CONNECTED;

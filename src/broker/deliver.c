@@ -169,6 +169,7 @@ static bb_status send_counted(bb_broker *broker, bb_session *session, const bb_c
     }
     link->window_now++;
     bb_count(&broker->stats.inflight, 1);
+    bb_changed_delivery(broker, BB_CHANGE_SENT, session, delivery);
     return BB_OK;
 }
 
@@ -188,6 +189,8 @@ static bb_status enqueue(bb_broker *broker, bb_session *session, const bb_delive
     }
     bb_count(&broker->stats.queued_messages, (int64_t)(session->queue.count + session->queue_qos0.count) - count);
     bb_count(&broker->stats.queued_bytes, (int64_t)(session->queue.bytes + session->queue_qos0.bytes - bytes));
+    if (status == BB_OK && delivery->qos)
+        bb_changed_delivery(broker, BB_CHANGE_OWED, session, delivery);
     return status;
 }
 
@@ -317,6 +320,7 @@ static void resend(bb_broker *broker, bb_session *session, bb_delivery *delivery
         return;
     }
     bb_delivery gone = bb_inflight_take(&session->inflight, delivery);
+    bb_changed_delivery(broker, BB_CHANGE_SETTLED, session, &gone);
     bb_count(&broker->stats.inflight, -1);
     bb_dropped(broker, session, gone.message ? bb_message_content(gone.message).topic : BB_SPAN_NONE, status, 1);
     bb_delivery_drop(&gone, broker->mem);
@@ -342,6 +346,8 @@ static void send_queued(bb_broker *broker, bb_session *session, bb_queue *queue)
     }
     if (status != BB_OK)
         bb_dropped(broker, session, content.topic, status, 1);
+    if (delivery.qos)
+        bb_changed_delivery(broker, BB_CHANGE_SETTLED, session, &delivery);
     bb_delivery_drop(&delivery, broker->mem);
 }
 
@@ -370,6 +376,7 @@ static void finish(bb_broker *broker, bb_link *link, bb_delivery *delivery, uint
 {
     bb_session *session = link->session;
     bb_delivery done = bb_inflight_take(&session->inflight, delivery);
+    bb_changed_delivery(broker, BB_CHANGE_SETTLED, session, &done);
     if (!done.resend && link->window_now)
         link->window_now--;
     bb_count(&broker->stats.inflight, -1);
@@ -387,6 +394,7 @@ static void release(bb_broker *broker, bb_link *link, bb_delivery *delivery)
         bb_message_unref(delivery->message, broker->mem);
     delivery->message = NULL;
     delivery->state = BB_DELIVERY_RELEASED;
+    bb_changed_delivery(broker, BB_CHANGE_RELEASED, link->session, delivery);
     if (delivery->resend) { /* it had not been sent again yet; its PUBREL goes now and counts as that */
         delivery->resend = 0;
         link->window_now++;

@@ -8,6 +8,7 @@ static void publish_will(bb_broker *broker, bb_session *session)
 {
     bb_session_will *will = session->will;
     session->will = NULL;
+    bb_changed(broker, &(bb_change){.kind = BB_CHANGE_SESSION, .session = session});
     bb_content content = bb_message_content(will->message);
     if (will->expiry_s != UINT32_MAX)
         content.expires = bb_time_after_s(broker->now, will->expiry_s);
@@ -59,6 +60,7 @@ void bb_session_end(bb_broker *broker, bb_session *session, bb_status why)
     drop_queue(broker, session, &session->queue_qos0, why);
     bb_count(&broker->stats.inflight, -(int64_t)session->inflight.count);
     bb_dropped(broker, session, BB_SPAN_NONE, why, session->inflight.count);
+    bb_changed(broker, &(bb_change){.kind = BB_CHANGE_ENDED, .session = session});
     bb_map_remove(&broker->sessions, &session->node);
     bb_count(&broker->stats.sessions, -1);
     atomic_fetch_sub_explicit(broker->sessions_all, 1, memory_order_relaxed);
@@ -80,6 +82,7 @@ static void leave(bb_broker *broker, bb_session *session, bb_status why)
         bb_session_end(broker, session, BB_E_SESSION_ENDED);
         return;
     }
+    bb_changed(broker, &(bb_change){.kind = BB_CHANGE_SESSION, .session = session});
     session->expires =
         session->expiry_s == BB_EXPIRY_NEVER ? BB_NEVER : bb_time_after_s(broker->now, session->expiry_s);
     if (session->will && session->will->delay_s)

@@ -162,6 +162,19 @@ void bb_fact_of(bb_broker *broker, bb_fact_kind kind, const bb_link *link, bb_st
                 const bb_fault *fault);
 void bb_dropped(bb_broker *broker, const bb_session *session, bb_span topic, bb_status why, uint64_t count);
 
+/* Tell of a change of state that has to survive. Nothing else does. */
+static inline void bb_changed(bb_broker *broker, const bb_change *change)
+{
+    if (broker->port.change && (change->session->expiry_s || change->kind == BB_CHANGE_ENDED))
+        broker->port.change(broker->port.shell, change);
+}
+
+static inline void bb_changed_delivery(bb_broker *broker, bb_change_kind kind, const bb_session *session,
+                                       const bb_delivery *delivery)
+{
+    bb_changed(broker, &(bb_change){.kind = kind, .session = session, .delivery = delivery});
+}
+
 /* connect.c */
 void bb_handle_connect(bb_broker *broker, bb_link *link, bb_span body, unsigned *home, bool *move);
 void bb_handle_auth(bb_broker *broker, bb_link *link, bb_span body);

@@ -8,6 +8,7 @@
 #define BB_BROKER_PORT_H
 
 #include "base/time.h"
+#include "broker/change.h"
 #include "message/message.h"
 #include "topic/topic.h"
 
@@ -44,6 +45,7 @@ typedef struct bb_port {
     void *shell;
     uint64_t (*random)(void *shell);
     void (*fact)(void *shell, const bb_fact *fact);
+    void (*change)(void *shell, const bb_change *change); /* NULL: nothing has to survive */
 
     /* The other workers. Room for `size` bytes of one post to `worker`, written at once and then committed; NULL: no
      * memory. Posts to one worker arrive in order, as calls of bb_broker_take_post. */

@@ -245,7 +245,11 @@ static void hand_on(bb_broker *broker, bb_link *link, const inbound *in, bb_cont
         bb_count(&broker->stats.dropped[BB_E_NO_SUBSCRIBERS], 1);
     if (in->qos == 0)
         return;
-    link->inbound_now += in->qos == 2;
+    if (in->qos == 2) {
+        link->inbound_now++;
+        bb_changed(broker,
+                   &(bb_change){.kind = BB_CHANGE_RECEIVED, .session = link->session, .packet_id = in->packet_id});
+    }
     bb_ack_publisher(broker, link, in->qos == 1 ? BB_PUBACK : BB_PUBREC, in->packet_id,
                      reached ? 0 : bb_status_code(BB_E_NO_SUBSCRIBERS), BB_OK);
 }
@@ -491,7 +495,10 @@ bool bb_handle_publish(bb_broker *broker, bb_link *link, const bb_header *header
  * repetition. */
 void bb_handle_pubrel(bb_broker *broker, bb_link *link, const bb_ack *ack)
 {
-    if (bb_packet_ids_remove(&link->session->inbound, broker->mem, ack->packet_id) && link->inbound_now)
-        link->inbound_now--;
+    if (bb_packet_ids_remove(&link->session->inbound, broker->mem, ack->packet_id)) {
+        link->inbound_now -= link->inbound_now > 0;
+        bb_changed(broker,
+                   &(bb_change){.kind = BB_CHANGE_FORGOTTEN, .session = link->session, .packet_id = ack->packet_id});
+    }
     bb_ack_publisher(broker, link, BB_PUBCOMP, ack->packet_id, 0, BB_OK);
 }

@@ -234,6 +234,7 @@ static void give_back_queued(bb_broker *broker, bb_session *session, uint64_t on
         bb_count(&broker->stats.queued_bytes, -(int64_t)bytes);
         if (!moved)
             bb_dropped(broker, session, bb_message_content(delivery.message).topic, BB_E_NO_MEMORY, 1);
+        bb_changed_delivery(broker, BB_CHANGE_SETTLED, session, &delivery);
         bb_delivery_drop(&delivery, broker->mem);
     }
 }
@@ -252,6 +253,7 @@ static void give_back_inflight(bb_broker *broker, bb_session *session)
         }
         bb_delivery moved = bb_inflight_take(inflight, slot); /* another may have taken this slot: look at it again */
         bb_count(&broker->stats.inflight, -1);
+        bb_changed_delivery(broker, BB_CHANGE_SETTLED, session, &moved);
         bb_delivery_drop(&moved, broker->mem);
     }
 }

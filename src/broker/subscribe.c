@@ -100,6 +100,8 @@ static void subscribe_one(bb_broker *broker, bb_link *link, uint32_t id, subscri
     s->subscription->no_local = s->entry.no_local;
     s->subscription->retain_as_published = s->entry.retain_as_published;
     bb_generations_bump(&broker->generations, &s->key);
+    bb_changed(broker,
+               &(bb_change){.kind = BB_CHANGE_SUBSCRIBED, .session = link->session, .subscription = s->subscription});
 }
 
 /* SUBACK and UNSUBACK know no "topic name invalid": a filter that is too long or too deep is an invalid filter there.
@@ -251,6 +253,7 @@ void bb_unsubscribe(bb_broker *broker, bb_session *session, bb_subscription *sub
     bb_subscription_filter(subscription, &filter);
     bb_filter_key key = bb_filter_key_of(&filter, &broker->seed);
     uint64_t hash = group ? group->hash : 0;
+    bb_changed(broker, &(bb_change){.kind = BB_CHANGE_UNSUBSCRIBED, .session = session, .subscription = subscription});
     if (!group)
         bb_retained_unsubscribed(broker, session, &filter);
     if (group && session->link)
