@@ -183,6 +183,15 @@ static void a_client_proves_itself_again_4_12_1_1(void **state)
     finish(s);
 }
 
+static void doing_so_by_another_method_is_a_protocol_error_4_12_1_1(void **state)
+{
+    stage *s = begin();
+    is_accepted(s);
+    client_auth(&s->client, 0x19, "other", NULL);
+    expect_disconnect(&s->client, 0x82);
+    finish(s);
+}
+
 static void failing_to_do_so_ends_the_link_4_12_1_2(void **state)
 {
     stage *s = begin();
@@ -215,6 +224,7 @@ int main(void)
         cmocka_unit_test(who_never_answers_is_closed),
         cmocka_unit_test(auth_without_a_method_is_a_protocol_error_4_12_0_7),
         cmocka_unit_test(a_client_proves_itself_again_4_12_1_1),
+        cmocka_unit_test(doing_so_by_another_method_is_a_protocol_error_4_12_1_1),
         cmocka_unit_test(failing_to_do_so_ends_the_link_4_12_1_2),
         cmocka_unit_test(going_on_with_what_was_not_begun_is_a_protocol_error),
     };

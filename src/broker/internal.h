@@ -66,13 +66,29 @@ typedef struct bb_route {
     uint8_t *topic;
 } bb_route;
 
-enum { BB_ROUTE_SETS = 16384, BB_ROUTE_WAYS = 4, BB_ROUTE_BYTES_MAX = 32 * 1024 * 1024 };
+/* Routes by the hash of their topic: sets of four, a cache line each. It begins small and doubles while routes that are
+ * still good have to make room for others. */
+enum {
+    BB_ROUTE_WAYS = 4,
+    BB_ROUTE_SETS_MIN = 256,
+    BB_ROUTE_SETS_MAX = 32768,
+    BB_ROUTE_BYTES_MAX = 32 * 1024 * 1024,
+};
+
+typedef struct bb_route_set {
+    struct bb_route_way {
+        uint64_t hash;
+        bb_route *route; /* NULL: free */
+    } ways[BB_ROUTE_WAYS];
+} bb_route_set;
 
 typedef struct bb_route_cache {
-    bb_route *ways[BB_ROUTE_SETS][BB_ROUTE_WAYS];
-    uint8_t turn[BB_ROUTE_SETS];
-    size_t bytes;
-    bb_route *lone; /* one that was too large to keep, valid until the next look-up */
+    bb_route_set *sets;
+    uint32_t sets_count; /* a power of two, or 0 */
+    uint32_t displaced;  /* good routes that had to go since it grew last */
+    uint32_t turn;       /* which way goes next */
+    size_t bytes;        /* of the routes */
+    bb_route *lone;      /* one that was not kept, valid until the next look-up */
 } bb_route_cache;
 
 /* A wildcard subscription that still walks the retained messages. */
@@ -200,6 +216,8 @@ bb_status bb_publish_content(bb_broker *broker, bb_content *content, bool *reach
 
 /* route.c */
 const bb_route *bb_route_find(bb_broker *broker, bb_span topic, uint64_t hash);
+/* The route of a topic with this hash is wanted soon: bring the place where it is kept near. */
+void bb_route_expect(const bb_broker *broker, uint64_t hash);
 void bb_route_clear(bb_broker *broker);
 
 /* deliver.c */

@@ -12,6 +12,7 @@ typedef struct inbound {
     bool retain;
     uint16_t packet_id;
     size_t payload_len;
+    uint64_t topic_hash;
 } inbound;
 
 /* ---- Answers. */
@@ -261,7 +262,7 @@ static void fill_content(bb_broker *broker, const bb_link *link, const inbound *
         .expires = BB_NEVER,
         .qos = in->qos,
         .retain = in->retain,
-        .topic_hash = bb_hash(in->topic, &broker->seed),
+        .topic_hash = in->topic_hash,
         .publisher = link->session->node.hash,
     };
     if (in->properties->present & BB_HAS(message_expiry_s))
@@ -378,6 +379,7 @@ static void finish_incoming(bb_broker *broker, bb_link *link)
         .retain = incoming->retain,
         .packet_id = incoming->packet_id,
     };
+    in.topic_hash = bb_hash(in.topic, &broker->seed);
     bb_status status = incoming->refused;
     bool repeated = false;
     if (status == BB_OK)
@@ -465,8 +467,10 @@ bool bb_handle_publish(bb_broker *broker, bb_link *link, const bb_header *header
         bb_link_fail(broker, link, status == BB_MORE ? BB_E_MALFORMED : status, &fault);
         return true;
     }
-    in = (inbound){p.topic, &p.properties, p.qos, p.retain, p.packet_id, header->remaining - p.payload_offset};
+    in = (inbound){p.topic, &p.properties, p.qos, p.retain, p.packet_id, header->remaining - p.payload_offset, 0};
     status = resolve_alias(broker, link, &p, &in.topic);
+    in.topic_hash = bb_hash(in.topic, &broker->seed);
+    bb_route_expect(broker, in.topic_hash); /* it comes while the message is judged */
     if (BB_LIKELY(status == BB_OK))
         status = judge(broker, link, &in);
     if (!whole && !ends_link(status)) {

@@ -142,12 +142,11 @@ static bb_route *make_route(gathering *g, bb_span topic, const bb_topic_key *key
 {
     bool merged = g->sets_count > 1;
     uint32_t groups = g->groups_count + g->hits_count;
-    size_t targets_at = align(sizeof(bb_route)),
-           members_at = targets_at + (merged ? g->members * sizeof(bb_target) : 0);
+    size_t topic_at = sizeof(bb_route), targets_at = align(topic_at + topic.len);
+    size_t members_at = targets_at + (merged ? g->members * sizeof(bb_target) : 0);
     size_t groups_at = members_at + (merged ? g->members * sizeof(bb_subscription *) : 0);
-    size_t topic_at = groups_at + align(groups * sizeof(bb_route_group)) +
-                      align(g->hits_count * 2 * g->broker->workers * sizeof(uint32_t));
-    size_t size = topic_at + topic.len;
+    size_t size = groups_at + align(groups * sizeof(bb_route_group)) +
+                  align(g->hits_count * 2 * g->broker->workers * sizeof(uint32_t));
     bb_route *route = bb_mem_alloc(g->broker->mem, size);
     if (!route)
         return NULL;
@@ -188,6 +187,8 @@ static bb_route *find_anew(bb_broker *broker, bb_span topic, const bb_topic_key 
 
 /* ---- The cache. */
 
+typedef struct bb_route_way way;
+
 static void forget(bb_broker *broker, bb_route **slot)
 {
     if (!*slot)
@@ -197,65 +198,128 @@ static void forget(bb_broker *broker, bb_route **slot)
     *slot = NULL;
 }
 
+static void forget_all(bb_broker *broker)
+{
+    bb_route_cache *cache = &broker->routes;
+    for (uint32_t set = 0; set < cache->sets_count; set++)
+        for (unsigned i = 0; i < BB_ROUTE_WAYS; i++)
+            forget(broker, &cache->sets[set].ways[i].route);
+}
+
 void bb_route_clear(bb_broker *broker)
 {
     bb_route_cache *cache = &broker->routes;
-    for (unsigned set = 0; set < BB_ROUTE_SETS; set++)
-        for (unsigned way = 0; way < BB_ROUTE_WAYS; way++)
-            forget(broker, &cache->ways[set][way]);
+    forget_all(broker);
     forget(broker, &cache->lone);
+    bb_mem_free(broker->mem, cache->sets, cache->sets_count * sizeof *cache->sets);
+    *cache = (bb_route_cache){0};
+}
+
+static bb_route_set *set_of(const bb_route_cache *cache, uint64_t hash)
+{
+    return &cache->sets[(hash >> 20) & (cache->sets_count - 1)];
 }
 
 static bool is_fresh(const bb_broker *broker, const bb_route *route)
 {
-    return route->own_sum == bb_generations_sum(&broker->generations, &route->key) &&
-           (!broker->interest ||
-            route->shared_sum == bb_generations_sum(bb_interest_generations(broker->interest), &route->key));
+    if (route->own_sum != bb_generations_sum(&broker->generations, &route->key))
+        return false;
+    return !broker->interest ||
+           route->shared_sum == bb_generations_sum(bb_interest_generations(broker->interest), &route->key);
 }
 
-static bb_route **slot_of(bb_route_cache *cache, bb_span topic, uint64_t hash, unsigned set)
+static way *way_of(const bb_route_cache *cache, bb_span topic, uint64_t hash)
 {
-    for (unsigned way = 0; way < BB_ROUTE_WAYS; way++) {
-        bb_route *route = cache->ways[set][way];
-        if (route && route->hash == hash && route->topic_len == topic.len &&
+    if (!cache->sets_count)
+        return NULL;
+    bb_route_set *set = set_of(cache, hash);
+    for (unsigned i = 0; i < BB_ROUTE_WAYS; i++) {
+        const bb_route *route = set->ways[i].route;
+        if (set->ways[i].hash == hash && route && route->topic_len == topic.len &&
             !memcmp(route->topic, topic.data, topic.len))
-            return &cache->ways[set][way];
+            return &set->ways[i];
     }
     return NULL;
 }
 
-static const bb_route *remember(bb_broker *broker, bb_route *route, bb_route **slot, unsigned set)
+/* Twice as many sets: each old one parts into two, so everything finds a place. Without memory it stays as it is. */
+static bool grow_cache(bb_broker *broker)
+{
+    bb_route_cache *cache = &broker->routes;
+    uint32_t count = cache->sets_count ? cache->sets_count * 2 : BB_ROUTE_SETS_MIN;
+    bb_route_set *sets = bb_mem_alloc_zeroed(broker->mem, count * sizeof *sets), *old = cache->sets;
+    uint32_t old_count = cache->sets_count;
+    if (!sets)
+        return false;
+    cache->sets = sets;
+    cache->sets_count = count;
+    cache->displaced = 0;
+    for (uint32_t s = 0; s < old_count; s++)
+        for (unsigned i = 0, k = 0; i < BB_ROUTE_WAYS; i++) {
+            if (!old[s].ways[i].route)
+                continue;
+            bb_route_set *to = set_of(cache, old[s].ways[i].hash);
+            for (k = 0; to->ways[k].route; k++)
+                ;
+            to->ways[k] = old[s].ways[i];
+        }
+    bb_mem_free(broker->mem, old, old_count * sizeof *old);
+    return true;
+}
+
+/* Where a new route goes: a free way, then one whose route is out of date, then whose turn it is. */
+static way *way_for(bb_broker *broker, uint64_t hash)
+{
+    bb_route_cache *cache = &broker->routes;
+    if (cache->displaced >= cache->sets_count / 4 && cache->sets_count < BB_ROUTE_SETS_MAX)
+        (void)grow_cache(broker);
+    if (!cache->sets_count)
+        return NULL;
+    bb_route_set *set = set_of(cache, hash);
+    for (unsigned i = 0; i < BB_ROUTE_WAYS; i++)
+        if (!set->ways[i].route)
+            return &set->ways[i];
+    for (unsigned i = 0; i < BB_ROUTE_WAYS; i++)
+        if (!is_fresh(broker, set->ways[i].route))
+            return &set->ways[i];
+    cache->displaced++;
+    return &set->ways[cache->turn++ % BB_ROUTE_WAYS];
+}
+
+static const bb_route *remember(bb_broker *broker, bb_route *route, way *old)
 {
     bb_route_cache *cache = &broker->routes;
     forget(broker, &cache->lone);
-    if (route->size > BB_ROUTE_BYTES_MAX / 4) {
-        cache->bytes += route->size;
+    bool large = route->size > BB_ROUTE_BYTES_MAX / 4;
+    if (!large && cache->bytes + route->size > BB_ROUTE_BYTES_MAX)
+        forget_all(broker);
+    way *to = large ? NULL : old ? old : way_for(broker, route->hash);
+    cache->bytes += route->size;
+    if (!to) {
         cache->lone = route;
         return route;
     }
-    if (cache->bytes + route->size > BB_ROUTE_BYTES_MAX)
-        bb_route_clear(broker);
-    if (!slot)
-        slot = &cache->ways[set][cache->turn[set]++ % BB_ROUTE_WAYS];
-    forget(broker, slot);
-    cache->bytes += route->size;
-    *slot = route;
+    forget(broker, &to->route);
+    *to = (way){route->hash, route};
     return route;
 }
 
 /* The route of a topic, good until the next call; NULL when there is no memory. */
 const bb_route *bb_route_find(bb_broker *broker, bb_span topic, uint64_t hash)
 {
-    unsigned set = (unsigned)(hash >> 20) % BB_ROUTE_SETS;
-    bb_route **slot = slot_of(&broker->routes, topic, hash, set);
-    if (BB_LIKELY(slot && is_fresh(broker, *slot))) {
+    way *found = way_of(&broker->routes, topic, hash);
+    if (BB_LIKELY(found && is_fresh(broker, found->route))) {
         bb_count(&broker->stats.route_hits, 1);
-        return *slot;
+        return found->route;
     }
     bb_count(&broker->stats.route_misses, 1);
     bb_topic_key key = bb_topic_key_with_hash(topic, hash, &broker->seed);
     bb_route *route = find_anew(broker, topic, &key);
-    if (!route)
-        return NULL;
-    return remember(broker, route, slot, set);
+    return route ? remember(broker, route, found) : NULL;
+}
+
+void bb_route_expect(const bb_broker *broker, uint64_t hash)
+{
+    if (broker->routes.sets_count)
+        __builtin_prefetch(set_of(&broker->routes, hash));
 }
