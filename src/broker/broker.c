@@ -223,8 +223,11 @@ bb_link *bb_broker_last_dirty(const bb_broker *broker)
 
 bool bb_link_put(bb_broker *broker, bb_link *link, const uint8_t *bytes, size_t n)
 {
+    if (link->out.bytes < broker->limits.output_bytes_max)
+        link->answers = 0;
     if (BB_UNLIKELY(link->broken) || !bb_chain_append(&link->out, &broker->chunks, bb_span_of(bytes, n)))
         return false;
+    link->answers += (uint32_t)n;
     bb_count(&broker->stats.packets_out, 1);
     bb_link_dirty(broker, link);
     return true;
@@ -251,6 +254,11 @@ bb_identity bb_link_identity(const bb_link *link)
 bool bb_link_owes(const bb_link *link)
 {
     return link->session && link->session->inflight.count > 0;
+}
+
+bool bb_link_is_stuffed(const bb_broker *broker, const bb_link *link)
+{
+    return link->out.bytes >= broker->limits.output_bytes_max && link->answers >= broker->limits.output_bytes_max;
 }
 
 void bb_broker_link_again(bb_broker *broker, bb_link *link)

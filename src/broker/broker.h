@@ -112,6 +112,10 @@ void bb_broker_set_pressure(bb_broker *broker, bb_pressure pressure, bb_time now
 /* Does this link owe us acknowledgements? It must always be read, or memory would never drain. */
 bool bb_link_owes(const bb_link *link);
 
+/* Is its output full of answers that the client does not read? It must not be read until it is not: nothing else bounds
+ * what it may ask for. */
+bool bb_link_is_stuffed(const bb_broker *broker, const bb_link *link);
+
 /* Is a large payload on its way in on this link? */
 bool bb_link_receives_large(const bb_link *link);
 

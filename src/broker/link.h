@@ -28,6 +28,7 @@ typedef struct bb_link {
     bb_time heard;             /* when the last bytes came */
     uint32_t keep_alive_ms;    /* one and a half times the keep alive; 0: none */
     uint32_t packet_bytes_max; /* that the client accepts */
+    uint32_t answers;          /* bytes of `out` that answer the client, since there was room for more */
     uint16_t window;           /* most QoS 1 and 2 in flight to the client on this link */
     uint16_t window_now;       /* sent on this link and not completed */
     uint16_t inbound_now;      /* QoS 1 and 2 from the client that we have not answered in full */

@@ -33,7 +33,7 @@ void bb_ack_publisher(bb_broker *broker, bb_link *link, bb_packet_type type, uin
             bb_link_break(broker, link);
         return;
     }
-    if (bb_more_of(broker, link, &more) != BB_OK ||
+    if (bb_more_of(broker, link, &more) != BB_OK || more->withheld.bytes >= broker->limits.output_bytes_max ||
         !bb_chain_append(&more->withheld, &broker->chunks, bb_span_of(packet, n))) {
         bb_link_break(broker, link);
         return;

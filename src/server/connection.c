@@ -228,10 +228,18 @@ static void read_now(bb_connection *c)
         read_buffered(c);
 }
 
+/* Who asks and does not read our answers is not read either. What comes before a hang-up is bounded by the kernel. */
+static void read_unless_stuffed(bb_connection *c)
+{
+    c->unread = !c->hangup && bb_link_is_stuffed(c->worker->broker, &c->link);
+    if (!c->unread)
+        read_now(c);
+}
+
 static void read_or_wait(bb_connection *c)
 {
     if (!must_wait(c))
-        read_now(c);
+        read_unless_stuffed(c);
     else if (!bb_list_linked(&c->waiting))
         bb_list_append(&c->worker->paused, &c->waiting);
 }
@@ -341,6 +349,8 @@ static void sent(bb_worker *worker, const bb_send *send)
     bb_count_bytes_out(worker->broker, moved.bytes);
     if (moved.bytes == offered && c->link.out.bytes)
         bb_broker_link_again(worker->broker, &c->link);
+    if (c->unread && !bb_link_is_stuffed(worker->broker, &c->link))
+        bb_loop_again(&worker->loop, &c->watch);
     if (c->link.state != BB_LINK_ENDED)
         bb_broker_link_sent(worker->broker, &c->link, bb_loop_now(&worker->loop));
     else if (!c->link.out.bytes)
@@ -400,7 +410,7 @@ bb_time bb_connections_tick(bb_worker *worker, bb_time now)
         for (unsigned i = 0; i < SLOWLY_COUNT && !bb_list_empty(&worker->paused); i++) {
             bb_connection *c = BB_CONTAINER_OF(worker->paused.next, bb_connection, waiting);
             bb_list_remove(&c->waiting);
-            read_now(c);
+            read_unless_stuffed(c);
         }
     }
     return worker->resume_at < next ? worker->resume_at : next;

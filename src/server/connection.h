@@ -22,6 +22,7 @@ typedef struct bb_connection {
     bb_time linger_until;
     bool hangup : 1;     /* the kernel said so: read to the end, whatever a short read looks like */
     bool rest_ready : 1; /* `rest` holds whole packets: handle it before reading more */
+    bool unread : 1;     /* its output is stuffed with answers: read on when they are sent */
     bool finished : 1;   /* our last byte was sent: wait for the peer's end */
 } bb_connection;
 

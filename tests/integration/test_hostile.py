@@ -105,6 +105,24 @@ def test_slow_reader_of_qos0_loses_messages_and_costs_little(small, innocents):
         assert all(each.payload == b"x" * 10000 for each in got)
 
 
+def test_asking_without_reading_the_answers_is_bounded(small, innocents):
+    with Client(small, receive_buffer=4096) as deaf:
+        deaf.connect(keep_alive=0)
+        before_kb = small.resident_kb()
+        deaf.socket.settimeout(1)
+        sent = 0
+        with pytest.raises(TimeoutError):  # the broker has stopped reading
+            while sent < 100_000_000:
+                sent += deaf.socket.send(PINGREQ_BYTES * 100_000)
+        assert innocents() < 5
+        if not is_sanitized():
+            assert small.resident_kb() - before_kb < 12000
+        answers = 0
+        deaf.socket.settimeout(10)
+        while answers < sent - sent % 2:  # and goes on as soon as the answers are read
+            answers += len(deaf.socket.recv(1 << 20))
+
+
 def drain(client):
     """All messages that wait for the client: until a round of acknowledgements brings no more."""
     messages, came = [], True
