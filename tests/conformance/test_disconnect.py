@@ -150,9 +150,9 @@ def test_servers_keep_alive_is_used_by_the_server_3_2_2_21(start_broker):
 
 # ---- AUTH.
 
-@clause("4.12.1-1", "4.12.0-6", "4.12.0-7")
+@clause("4.12.0-6", "4.12.0-7")
 @pytest.mark.parametrize("code", [0x00, 0x18, 0x19], ids=hex)
-def test_auth_without_a_method_in_connect_is_a_protocol_error_4_12_1_1(clients, code):
+def test_auth_without_a_method_in_connect_is_a_protocol_error_4_12_0_7(clients, code):
     client = clients()
     client.send(auth(code, {"auth_method": "x"}))
     client.expect_close(0x82)

@@ -113,7 +113,7 @@ def test_empty_retained_will_removes_the_retained_message(clients, topic):
 def test_properties_of_the_will_are_forwarded_without_the_delay(clients, topic):
     sub = watcher(clients, topic)
     properties = {"payload_format": 1, "content_type": "text", "response_topic": "r", "correlation_data": b"\x00c",
-                  "user_property": [("b", "1"), ("a", "2"), ("b", "1")]}
+                  "user_property": [("b", "1"), ("a", "2"), ("b", "3")]}
     client = clients(will=Will(topic, properties=dict(properties, will_delay=0)))
     client.close()
     assert sub.expect_message(topic, "will").properties == properties
@@ -144,6 +144,17 @@ def test_client_that_returns_within_the_delay_3_1_3_9(clients4, topic, clean):
         sub.expect_message(topic, "old")  # its session has ended [3.1.2-8]
     client.close()
     sub.expect_message(topic, "new")  # and "old" never came, or only when its session had ended
+    sub.expect_nothing(after=pub)
+
+
+@clause("3.1.3-9")
+def test_client_that_returns_without_a_will_is_rid_of_the_old_one_3_1_3_9(clients4, topic):
+    sub, pub = watcher(clients4, topic), clients4()
+    client = clients4(properties={"session_expiry": 60}, will=Will(topic, "old", properties={"will_delay": 1}))
+    client.reopen()
+    client.connect(clean=False, properties={"session_expiry": 60})
+    clients4(properties={"session_expiry": 60}, will=Will(topic, "later", properties={"will_delay": 2})).close()
+    sub.expect_message(topic, "later")  # so the time of "old" is over
     sub.expect_nothing(after=pub)
 
 
