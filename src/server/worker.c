@@ -18,6 +18,7 @@ enum {
     ACCEPT_AGAIN_MS = 100,   /* when no file descriptors were left */
     CONNECTIONS_SPARE = 256, /* above the limit we still read CONNECT, to answer with a reason */
     SWEEP_MS = 1000,
+    PRESSURE_MS = 50,  /* while memory is short: between two looks at it, whatever else happens */
     HIGH_PERCENT = 85, /* of the memory limit: where we begin to slow publishers down */
 };
 
@@ -344,6 +345,8 @@ static bb_time after_events(bb_worker *worker)
     if (more || worker->pending || bb_broker_last_dirty(worker->broker))
         return 0;
     until = earlier(until, earlier(bb_broker_next_deadline(worker->broker), worker->accept_again));
+    if (worker->pressure != BB_PRESSURE_NONE) /* another worker may free the memory that clients of this one wait for */
+        until = earlier(until, now + PRESSURE_MS);
     return worker->stopping ? earlier(until, worker->stop_at) : until;
 }
 

@@ -123,6 +123,30 @@ def test_asking_without_reading_the_answers_is_bounded(small, innocents):
             answers += len(deaf.socket.recv(1 << 20))
 
 
+def test_acknowledgements_withheld_for_memory_come_when_another_worker_frees_it(start_broker):
+    broker = start_broker(workers=4, config="limits: {memory: 24 MB, queued_bytes: 100 MB}\n")
+    topic, keeper = unique(), unique("keeper")
+    with Client(broker, keeper) as client:
+        client.connect(properties={"session_expiry": 1000})
+        client.subscribe(topic, qos=1)
+    with Client(broker, patience=1) as filler:
+        filler.connect(keep_alive=0)
+        with pytest.raises(TimedOut):
+            for number in range(1, 1000):
+                filler.start(topic, b"x" * 60000, 1, packet_id=number)
+                filler.expect(PUBACK)
+        others = [Client(broker) for _ in range(8)]
+        for other in others:
+            other.connect(keep_alive=0)  # an event for each worker, so that each knows that memory is short
+            other.start(unique(), "x", 1, packet_id=1)
+        time.sleep(0.5)  # every worker sleeps
+        with Client(broker, keeper) as client:
+            client.connect()  # clean start: the memory is free
+        for other in others:
+            other.expect(PUBACK)
+            other.close()
+
+
 def drain(client):
     """All messages that wait for the client: until a round of acknowledgements brings no more."""
     messages, came = [], True
