@@ -51,10 +51,12 @@ void bb_session_end(bb_broker *broker, bb_session *session, bb_status why)
     if (session->will && !stopping)
         publish_will(broker, session);
     session->has_shared &= !stopping;
+    /* Walks and the queue first, once for all: bb_unsubscribe would go through them for each subscription. */
+    bb_retained_forget(broker, session);
+    bb_shared_give_back(broker, session, 0, true);
+    session->has_shared = false;
     while (session->subscriptions)
         bb_unsubscribe(broker, session, session->subscriptions);
-    bb_shared_give_back(broker, session, 0, true);
-    bb_retained_forget(broker, session);
     bb_timer_cancel(&session->timer);
     drop_queue(broker, session, &session->queue, why);
     drop_queue(broker, session, &session->queue_qos0, why);
