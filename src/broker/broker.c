@@ -339,6 +339,8 @@ static bb_status admit(const bb_broker *broker, const bb_link *link, const bb_he
         return BB_E_PROTOCOL;
     if (header->type == BB_AUTH && link->version && link->version != BB_MQTT_5)
         return BB_E_MALFORMED;
+    if (header->type != BB_PUBLISH && size > BB_CONTROL_BYTES_MAX)
+        return BB_E_PACKET_TOO_LARGE;
     return size > broker->limits.packet_bytes_max ? BB_E_PACKET_TOO_LARGE : BB_OK;
 }
 

@@ -19,7 +19,8 @@ enum {
     BB_WORK_PER_TURN = 24000, /* of one call of bb_broker_receive, in deliveries of some 50 ns: about a millisecond */
     BB_WORK_PER_PACKET = 4,   /* what a packet counts beside its deliveries */
     BB_BLOB_FROM = 64 * 1024, /* a PUBLISH larger than this is taken in as it arrives */
-    BB_CONNECT_BYTES_MAX = 512 * 1024, /* of a CONNECT: five fields of 64 KB and some properties */
+    BB_CONNECT_BYTES_MAX = 512 * 1024,      /* of a CONNECT: five fields of 64 KB and some properties */
+    BB_CONTROL_BYTES_MAX = 4 * 1024 * 1024, /* of any packet but PUBLISH: it is handled whole, in one go */
     BB_REASON_STRING_MAX = 128,
 };
 

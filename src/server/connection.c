@@ -24,7 +24,7 @@ static bool grow_rest(bb_connection *c, size_t need)
     size_t cap = c->rest_cap ? c->rest_cap : 64;
     while (cap < need)
         cap *= 2;
-    if (cap > UINT32_MAX)
+    if (cap > UINT32_MAX || (cap > REST_COPIED_MAX && c->worker->pressure == BB_PRESSURE_FULL))
         return false;
     uint8_t *rest = bb_mem_resize(&c->worker->mem, c->rest, c->rest_cap, cap);
     if (!rest)

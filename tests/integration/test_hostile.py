@@ -147,6 +147,15 @@ def test_acknowledgements_withheld_for_memory_come_when_another_worker_frees_it(
             other.close()
 
 
+def test_a_subscribe_with_millions_of_filters_is_refused_by_its_length(small, innocents):
+    with Client(small) as greedy:
+        greedy.connect()
+        greedy.send(b"\x82" + varint(5_000_000), u16(1) + b"\x00")
+        greedy.expect(DISCONNECT, reason=0x95)
+        greedy.expect_close()
+    assert innocents() < 1
+
+
 def drain(client):
     """All messages that wait for the client: until a round of acknowledgements brings no more."""
     messages, came = [], True
