@@ -1,8 +1,8 @@
 /* inflight.h - deliveries that were sent and are not yet acknowledged, found by packet identifier. Private part of
  * session.
  *
- * An open-addressing table. Identifiers count up, so they are scattered by the golden ratio: neighbours never pile up into
- * one long run, and taking one out stays cheap. It grows with the window and is given back when the link is idle.
+ * An open-addressing table. Identifiers count up, so they are scattered by the golden ratio: neighbours never pile up
+ * into one long run, and taking one out stays cheap. It grows with the window and is given back when the link is idle.
  */
 #ifndef BB_SESSION_INFLIGHT_H
 #define BB_SESSION_INFLIGHT_H

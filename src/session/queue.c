@@ -53,12 +53,29 @@ bool bb_queue_pop(bb_queue *queue, bb_mem *mem, bb_delivery *out)
     return true;
 }
 
-uint32_t bb_queue_expire(bb_queue *queue, bb_mem *mem, bb_time now)
+/* The expired ones at the front: with one expiry interval for all they come first, and nothing else is looked at. */
+static uint32_t expire_oldest(bb_queue *queue, bb_mem *mem, bb_time now)
 {
     uint32_t dropped = 0;
     bb_delivery delivery;
+    for (const bb_delivery *oldest; (oldest = bb_queue_peek(queue)) && oldest->message->expires <= now; dropped++) {
+        (void)bb_queue_pop(queue, mem, &delivery);
+        bb_delivery_drop(&delivery, mem);
+    }
+    return dropped;
+}
+
+uint32_t bb_queue_expire(bb_queue *queue, bb_mem *mem, bb_time now)
+{
+    enum { LOOKED_AT = 256 }; /* deliveries for each call, in the long run: a full queue calls for each message */
     if (!queue->may_expire || now < queue->next_expiry)
         return 0;
+    uint32_t dropped = expire_oldest(queue, mem, now);
+    if (queue->calls_left) {
+        queue->calls_left--;
+        return dropped;
+    }
+    bb_delivery delivery;
     queue->may_expire = false; /* pushing sets it again, from what remains */
     /* Once around: what is still good goes to the end again, so the order stays. */
     for (uint32_t left = queue->count; left; left--) {
@@ -69,5 +86,7 @@ uint32_t bb_queue_expire(bb_queue *queue, bb_mem *mem, bb_time now)
             dropped += expired;
         }
     }
+    uint32_t calls = queue->count / LOOKED_AT;
+    queue->calls_left = (uint16_t)(calls < UINT16_MAX ? calls : UINT16_MAX);
     return dropped;
 }

@@ -17,6 +17,7 @@ typedef struct bb_queue {
     uint64_t bytes; /* of the messages in it */
     uint32_t count;
     bool may_expire;     /* some message in it had an expiry interval when it came */
+    uint16_t calls_left; /* of bb_queue_expire, before it goes through all of them again */
     bb_time next_expiry; /* with may_expire: no message expires before that */
 } bb_queue;
 
@@ -29,7 +30,8 @@ bb_delivery *bb_queue_peek(const bb_queue *queue);
 /* Take the oldest one out; what it holds is the caller's. */
 bool bb_queue_pop(bb_queue *queue, bb_mem *mem, bb_delivery *out);
 
-/* Drop those whose message has expired; returns how many. Costs nothing while none can have. */
+/* Drop messages that have expired; returns how many. Costs nothing while none can have. Those at the front always go,
+ * others when it is time to go through the whole queue again: that a call is cheap in the long run counts more. */
 uint32_t bb_queue_expire(bb_queue *queue, bb_mem *mem, bb_time now);
 
 #endif

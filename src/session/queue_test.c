@@ -60,6 +60,32 @@ static void what_has_expired_goes_and_the_order_stays(void **state)
     assert_int_equal(mem.bytes_now, 0);
 }
 
+static void a_long_queue_is_gone_through_seldom(void **state)
+{
+    enum { COUNT = 2560 };
+    bb_mem mem = testing_mem();
+    bb_queue queue = {0};
+    bb_delivery out;
+    for (uint32_t i = 0; i < COUNT; i++) { /* the odd ones expire one by one, behind one that never does */
+        bb_delivery d = testing_delivery(&mem, i, 1, i % 2 ? i : BB_NEVER);
+        assert_true(bb_queue_push(&queue, &mem, &d));
+    }
+    assert_int_equal(bb_queue_expire(&queue, &mem, 1), 1);
+    for (unsigned call = 0; call < (COUNT - 1) / 256; call++)
+        assert_int_equal(bb_queue_expire(&queue, &mem, 101 + call), 0);
+    assert_int_equal(bb_queue_expire(&queue, &mem, 199), 99); /* 3, 5 .. 199 */
+    assert_true(bb_queue_pop(&queue, &mem, &out));
+    bb_delivery_drop(&out, &mem);
+    for (unsigned i = 2; i <= 200; i += 2) {
+        assert_true(bb_queue_pop(&queue, &mem, &out));
+        bb_delivery_drop(&out, &mem);
+    }
+    assert_int_equal(bb_queue_expire(&queue, &mem, 201), 1); /* it is the first now, and goes at once */
+    while (bb_queue_pop(&queue, &mem, &out))
+        bb_delivery_drop(&out, &mem);
+    assert_int_equal(mem.bytes_now, 0);
+}
+
 static void without_memory_the_delivery_stays_the_callers(void **state)
 {
     bb_mem mem = testing_mem();
@@ -77,6 +103,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_in_first_out_with_all_bytes_counted),
         cmocka_unit_test(what_has_expired_goes_and_the_order_stays),
+        cmocka_unit_test(a_long_queue_is_gone_through_seldom),
         cmocka_unit_test(without_memory_the_delivery_stays_the_callers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
