@@ -240,7 +240,7 @@ static void a_flood_that_stopped_is_told_by_the_flush(void **state)
 static void more_events_than_slots_share_the_last(void **state)
 {
     fixture *f = *state;
-    static char names[BB_LOG_LIMITED_EVENTS * 2][16];
+    static char names[BB_LOG_LIMITED_EVENTS * 2][24];
     for (int i = 0; i < BB_LOG_LIMITED_EVENTS * 2; i++) {
         snprintf(names[i], sizeof names[i], "event.%d.", i);
         bb_log_limited(&f->log, BB_LOG_INFO, names[i], BB_KV_END);

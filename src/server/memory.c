@@ -6,8 +6,8 @@
 
 #include "server/inside.h"
 
-/* Blocks from this size on are the system's own: when a payload of 256 MB has passed, its memory goes back at once, whatever
- * the allocator would keep for later. */
+/* Blocks from this size on are the system's own: when a payload of 256 MB has passed, its memory goes back at once,
+ * whatever the allocator would keep for later. */
 enum { LARGE = 128 * 1024 };
 
 static void *take(void *context, size_t size)
