@@ -427,7 +427,7 @@ static void link_due(bb_broker *broker, bb_link *link)
         return;
     }
     /* The deadline is not moved with every packet, only looked at when it comes. */
-    bb_time deadline = link->heard + link->keep_alive_ms;
+    bb_time deadline = (link->held ? broker->now : link->heard) + link->keep_alive_ms;
     if (deadline > broker->now) {
         bb_timer_set(&broker->link_wheel, &link->timer, deadline);
         bb_inflight_trim(&link->session->inflight, broker->mem);

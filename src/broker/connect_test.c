@@ -221,6 +221,26 @@ static void keep_alive_counts_one_and_a_half_times_3_1_2_22(void **state)
     world_end(&w);
 }
 
+static void a_client_that_we_do_not_read_is_not_silent(void **state)
+{
+    world w;
+    client c;
+    world_start(&w, 1);
+    joins_with(&c, &w, (connecting){.id = "k", .keep_alive_s = 10}, false);
+    c.link.held = true; /* memory is short */
+    world_pass(&w, 100000);
+    assert_true(c.open);
+    c.link.held = false;
+    client_ping(&c);
+    (void)expect_type(&c, BB_PINGRESP);
+    world_pass(&w, 14000);
+    assert_true(c.open);
+    world_pass(&w, 16000);
+    expect_disconnect(&c, 0x8D);
+    client_end(&c);
+    world_end(&w);
+}
+
 static void a_connack_that_is_too_large_for_the_client_is_not_sent_3_1_2_24(void **state)
 {
     world w;
@@ -325,6 +345,7 @@ int main(void)
         cmocka_unit_test(a_clean_start_ends_what_was_there_3_1_2_4),
         cmocka_unit_test(a_link_that_says_nothing_is_closed),
         cmocka_unit_test(keep_alive_counts_one_and_a_half_times_3_1_2_22),
+        cmocka_unit_test(a_client_that_we_do_not_read_is_not_silent),
         cmocka_unit_test(a_connack_that_is_too_large_for_the_client_is_not_sent_3_1_2_24),
         cmocka_unit_test(reasons_are_left_out_for_who_does_not_want_them_3_1_2_29),
         cmocka_unit_test(response_information_is_a_topic_of_its_own),

@@ -38,6 +38,7 @@ typedef struct bb_link {
     uint8_t reason;            /* bb_status: why it ended */
     bool dirty : 1;            /* in the broker's list of links with output */
     bool problem_info : 1;     /* reason strings are welcome */
+    bool held : 1;             /* the shell does not read it at the moment: its silence is ours */
     bool broken : 1;           /* memory ran out in the middle of its output: it ends when it is looked at next */
 } bb_link;
 

@@ -238,10 +238,21 @@ static void read_unless_stuffed(bb_connection *c)
 
 static void read_or_wait(bb_connection *c)
 {
-    if (!must_wait(c))
+    if (!must_wait(c)) {
         read_unless_stuffed(c);
-    else if (!bb_list_linked(&c->waiting))
+    } else if (!bb_list_linked(&c->waiting)) {
         bb_list_append(&c->worker->paused, &c->waiting);
+        c->link.held = true;
+    }
+}
+
+/* The longest paused connection, which is read now. */
+static bb_connection *take_paused(bb_worker *worker)
+{
+    bb_connection *c = BB_CONTAINER_OF(worker->paused.next, bb_connection, waiting);
+    bb_list_remove(&c->waiting);
+    c->link.held = false;
+    return c;
 }
 
 /* ---- Ending: the peer shall read why. */
@@ -407,20 +418,14 @@ bb_time bb_connections_tick(bb_worker *worker, bb_time now)
         return next;
     if (now >= worker->resume_at) {
         worker->resume_at = now + SLOWLY_MS;
-        for (unsigned i = 0; i < SLOWLY_COUNT && !bb_list_empty(&worker->paused); i++) {
-            bb_connection *c = BB_CONTAINER_OF(worker->paused.next, bb_connection, waiting);
-            bb_list_remove(&c->waiting);
-            read_unless_stuffed(c);
-        }
+        for (unsigned i = 0; i < SLOWLY_COUNT && !bb_list_empty(&worker->paused); i++)
+            read_unless_stuffed(take_paused(worker));
     }
     return worker->resume_at < next ? worker->resume_at : next;
 }
 
 void bb_connections_resume(bb_worker *worker)
 {
-    while (!bb_list_empty(&worker->paused)) {
-        bb_connection *c = BB_CONTAINER_OF(worker->paused.next, bb_connection, waiting);
-        bb_list_remove(&c->waiting);
-        bb_loop_again(&worker->loop, &c->watch);
-    }
+    while (!bb_list_empty(&worker->paused))
+        bb_loop_again(&worker->loop, &take_paused(worker)->watch);
 }
