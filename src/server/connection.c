@@ -317,7 +317,9 @@ void bb_connection_arrive(bb_worker *worker, bb_connection *c)
     }
     bb_list_append(&worker->connections, &c->in);
     bb_broker_link_attach(worker->broker, &c->link, bb_loop_now(&worker->loop));
-    if (hand_over(c, bb_span_of(c->rest, c->rest_len)) && c->rest_ready)
+    if (worker->stopping) /* it was on its way when the others here were told */
+        bb_broker_link_end(worker->broker, &c->link, BB_E_SHUTTING_DOWN, bb_loop_now(&worker->loop));
+    else if (hand_over(c, bb_span_of(c->rest, c->rest_len)) && c->rest_ready)
         bb_loop_again(&worker->loop, &c->watch);
 }
 

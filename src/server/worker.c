@@ -334,7 +334,7 @@ static bb_time after_events(bb_worker *worker)
     if (bb_broker_next_deadline(worker->broker) <= now)
         bb_broker_tick(worker->broker, now);
     bool more = bb_broker_work(worker->broker, now);
-    if (BB_UNLIKELY(atomic_load_explicit(&worker->server->stopping, memory_order_relaxed) && !worker->stopping))
+    if (BB_UNLIKELY(atomic_load_explicit(&worker->server->stopping, memory_order_acquire) && !worker->stopping))
         begin_stopping(worker, now);
     until = earlier(chores(worker, now), bb_connections_tick(worker, now));
     bb_outbox_flush_all(&worker->outbox);
