@@ -105,6 +105,28 @@ static void at_the_limit_publishes_are_refused(void **state)
     world_end(&w);
 }
 
+static void what_was_taken_is_not_refused_when_it_comes_again_4_3_3_10(void **state)
+{
+    world w;
+    client c;
+    world_start(&w, 1);
+    joins(&c, &w, "c");
+    subscribes(&c, "t", 0);
+    client_publish(&c, "t", "first", (publishing){.qos = 2, .id = 1});
+    (void)expect_publish(&c, "t", "first", 0);
+    expect_ack(&c, BB_PUBREC, 1, 0);
+    world_set_pressure(&w, BB_PRESSURE_FULL);
+    client_publish(&c, "t", "first", (publishing){.qos = 2, .id = 1}); /* an error would free the identifier */
+    world_set_pressure(&w, BB_PRESSURE_NONE);
+    world_settle(&w);
+    expect_ack(&c, BB_PUBREC, 1, 0);
+    client_ack(&c, BB_PUBREL, 1, 0);
+    expect_ack(&c, BB_PUBCOMP, 1, 0);
+    assert_int_equal(world_dropped(&w, BB_E_NO_MEMORY), 0);
+    client_end(&c);
+    world_end(&w);
+}
+
 static void a_large_payload_under_way_is_given_up_at_the_limit(void **state)
 {
     world w;
@@ -135,6 +157,7 @@ int main(void)
         cmocka_unit_test(a_link_that_goes_takes_what_waits_with_it),
         cmocka_unit_test(a_link_that_ended_gets_nothing_behind_its_last_packet),
         cmocka_unit_test(at_the_limit_publishes_are_refused),
+        cmocka_unit_test(what_was_taken_is_not_refused_when_it_comes_again_4_3_3_10),
         cmocka_unit_test(a_large_payload_under_way_is_given_up_at_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,6 +86,10 @@ static bool ends_link(bb_status status)
 static void refuse(bb_broker *broker, bb_link *link, const inbound *in, bb_status why, const bb_fault *fault)
 {
     bool forbidden = why == BB_E_SYS_TOPIC || why == BB_E_NOT_AUTHORIZED;
+    if (in->qos == 2 && !ends_link(why) && bb_packet_ids_has(&link->session->inbound, in->packet_id)) {
+        bb_ack_publisher(broker, link, BB_PUBREC, in->packet_id, 0, BB_OK); /* its exchange has begun: too late */
+        return;
+    }
     bb_fact_of(broker, BB_FACT_PUBLISH_REFUSED, link, why, in->topic, fault);
     if (ends_link(why)) {
         bb_link_fail(broker, link, why, fault);
