@@ -95,7 +95,7 @@ typedef struct bb_route_cache {
 /* A wildcard subscription that still walks the retained messages. */
 typedef struct bb_retained_walk {
     bb_list link; /* in the broker's list of walks that can go on; unlinked while the session cannot take more */
-    struct bb_retained_walk *next; /* of the session */
+    struct bb_retained_walk *next, **place; /* of the session, those that wait first; place is who points at this one */
     bb_session *session;
     bb_port_walk *walk;
     uint32_t id;

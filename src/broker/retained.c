@@ -6,7 +6,10 @@
  * why). */
 #include "broker/internal.h"
 
-enum { PIECE = 64 }; /* messages of one piece */
+enum {
+    PIECE = 64,         /* messages of one piece */
+    WALKS_AGAIN = 1000, /* more walks than subscriptions: the same filters again before the first walks are over */
+};
 
 /* What one piece found. */
 typedef struct piece {
@@ -51,17 +54,34 @@ static void deliver_piece(bb_broker *broker, bb_session *session, const terms *t
 
 /* ---- Walks. */
 
-static bool can_go_on(const bb_broker *broker, const bb_retained_walk *walk)
+static bool can_go_on(const bb_broker *broker, const bb_session *session)
 {
-    return bb_session_can_take(broker, walk->session) && !walk->session->queue_qos0.count;
+    return bb_session_can_take(broker, session) && !session->queue_qos0.count;
+}
+
+/* Into the session's list, in front: there stand those that wait. */
+static void put_first(bb_retained_walk *walk)
+{
+    bb_retained_walk **first = &walk->session->walks;
+    walk->place = first;
+    walk->next = *first;
+    if (*first)
+        (*first)->place = &walk->next;
+    *first = walk;
+    walk->session->walks_now++;
+}
+
+static void take_out(bb_retained_walk *walk)
+{
+    *walk->place = walk->next;
+    if (walk->next)
+        walk->next->place = walk->place;
+    walk->session->walks_now--;
 }
 
 static void end_walk(bb_broker *broker, bb_retained_walk *walk)
 {
-    bb_retained_walk **at = &walk->session->walks;
-    while (*at != walk)
-        at = &(*at)->next;
-    *at = walk->next;
+    take_out(walk);
     bb_list_remove(&walk->link);
     broker->port.walk_close(broker->port.shell, walk->walk);
     bb_mem_free(broker->mem, walk, sizeof *walk + walk->filter_len);
@@ -94,8 +114,11 @@ bool bb_broker_work(bb_broker *broker, bb_time now)
     for (unsigned pieces = 0; pieces < 16 && !bb_list_empty(&broker->walks); pieces++) {
         bb_retained_walk *walk = BB_CONTAINER_OF(broker->walks.next, bb_retained_walk, link);
         bb_list_remove(&walk->link);
-        if (!can_go_on(broker, walk))
-            continue; /* bb_retained_resume puts it back when there is room */
+        if (!can_go_on(broker, walk->session)) { /* bb_retained_resume puts it back when there is room */
+            take_out(walk);
+            put_first(walk);
+            continue;
+        }
         bb_list_append(&broker->walks, &walk->link);
         step(broker, walk);
     }
@@ -104,9 +127,10 @@ bool bb_broker_work(bb_broker *broker, bb_time now)
 
 void bb_retained_resume(bb_broker *broker, bb_session *session)
 {
-    for (bb_retained_walk *walk = session->walks; walk; walk = walk->next)
-        if (!bb_list_linked(&walk->link) && can_go_on(broker, walk))
-            bb_list_append(&broker->walks, &walk->link);
+    if (!session->walks || !can_go_on(broker, session))
+        return;
+    for (bb_retained_walk *walk = session->walks; walk && !bb_list_linked(&walk->link); walk = walk->next)
+        bb_list_append(&broker->walks, &walk->link);
 }
 
 /* Nothing more may be added for a subscription that is gone [MQTT-3.10.4-1]. */
@@ -131,6 +155,10 @@ static void start_walk(bb_broker *broker, bb_session *session, const bb_filter *
                        const bb_subscription *subscription)
 {
     size_t size = sizeof(bb_retained_walk) + filter->text.len;
+    if (session->walks_now >= session->subscriptions_now + WALKS_AGAIN) {
+        bb_dropped(broker, session, filter->text, BB_E_QUEUE_MESSAGES, 1);
+        return;
+    }
     bb_retained_walk *walk = bb_mem_alloc_zeroed(broker->mem, size);
     bb_port_walk *port_walk = walk ? broker->port.walk_open(broker->port.shell) : NULL;
     if (!port_walk) {
@@ -145,9 +173,8 @@ static void start_walk(bb_broker *broker, bb_session *session, const bb_filter *
     walk->no_local = subscription->no_local;
     walk->filter_len = (uint16_t)filter->text.len;
     memcpy(walk->filter, filter->text.data, filter->text.len);
-    walk->next = session->walks;
-    session->walks = walk;
-    bb_list_append(&broker->walks, &walk->link);
+    put_first(walk); /* as one that waits: so all of them stand in front */
+    bb_retained_resume(broker, session);
 }
 
 void bb_retained_for(bb_broker *broker, bb_session *session, const bb_filter *filter,

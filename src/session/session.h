@@ -44,7 +44,7 @@ typedef struct bb_session {
     uint16_t *resend;      /* packet identifiers to send again on this link, in order; NULL when done */
     uint32_t resend_count, resend_next;
     struct bb_retained_walk *walks; /* the broker's: wildcard subscriptions that still get retained messages */
-    uint32_t subscriptions_now;
+    uint32_t subscriptions_now, walks_now;
     uint32_t expiry_s; /* 0: ends with the link; BB_EXPIRY_NEVER */
     uint32_t sequence_next;
     uint16_t packet_id_last;

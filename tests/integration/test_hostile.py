@@ -156,6 +156,17 @@ def test_a_subscribe_with_millions_of_filters_is_refused_by_its_length(small, in
     assert innocents() < 1
 
 
+def test_the_same_wildcard_again_and_again_costs_little(small, innocents):
+    with Client(small, receive_buffer=4096) as greedy:
+        greedy.connect(keep_alive=0)
+        before_kb = small.resident_kb()
+        for number in range(1, 4):
+            greedy.send(packet(SUBSCRIBE, 2, u16(number) + b"\x00" + (text("#") + b"\x00") * 200_000))
+        assert innocents() < 5
+        if not is_sanitized():
+            assert small.resident_kb() - before_kb < 12000
+
+
 def drain(client):
     """All messages that wait for the client: until a round of acknowledgements brings no more."""
     messages, came = [], True
