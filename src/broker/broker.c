@@ -28,7 +28,7 @@ bb_broker *bb_broker_new(const bb_broker_options *options, bb_time now)
     bb_chunk_pool_init(&broker->chunks, broker->mem);
     bb_list_init(&broker->withholding);
     bb_list_init(&broker->walks);
-    broker->dirty_last = &broker->dirty_first;
+    bb_list_init(&broker->dirty);
     return broker;
 }
 
@@ -110,7 +110,7 @@ void bb_broker_link_attach(bb_broker *broker, bb_link *link, bb_time now)
 
 void bb_broker_link_detach(bb_broker *broker, bb_link *link)
 {
-    BB_CHECK(link->state == BB_LINK_NEW && !link->dirty && !link->more);
+    BB_CHECK(link->state == BB_LINK_NEW && !bb_list_linked(&link->dirty) && !link->more);
     bb_count(&broker->stats.links, -1);
     bb_timer_cancel(&link->timer);
 }
@@ -151,25 +151,12 @@ static void free_more(bb_broker *broker, bb_link *link)
     link->more = NULL;
 }
 
-static void forget_dirty(bb_broker *broker, bb_link *link)
-{
-    if (!link->dirty)
-        return;
-    bb_link **at = &broker->dirty_first;
-    while (*at != link)
-        at = &(*at)->dirty_next;
-    *at = link->dirty_next;
-    if (broker->dirty_last == &link->dirty_next)
-        broker->dirty_last = at;
-    link->dirty = false;
-}
-
 void bb_broker_link_closed(bb_broker *broker, bb_link *link, bb_status why, bb_time now)
 {
     broker->now = now;
     if (link->state != BB_LINK_ENDED)
         bb_link_end(broker, link, why, NULL);
-    forget_dirty(broker, link);
+    bb_list_remove(&link->dirty);
     bb_timer_cancel(&link->timer);
     bb_chain_clear(&link->out, &broker->chunks);
     free_more(broker, link);
@@ -186,12 +173,8 @@ void bb_broker_link_end(bb_broker *broker, bb_link *link, bb_status why, bb_time
 
 void bb_link_dirty(bb_broker *broker, bb_link *link)
 {
-    if (link->dirty)
-        return;
-    link->dirty = true;
-    link->dirty_next = NULL;
-    *broker->dirty_last = link;
-    broker->dirty_last = &link->dirty_next;
+    if (!bb_list_linked(&link->dirty))
+        bb_list_append(&broker->dirty, &link->dirty);
 }
 
 void bb_link_break(bb_broker *broker, bb_link *link)
@@ -202,23 +185,20 @@ void bb_link_break(bb_broker *broker, bb_link *link)
 
 bb_link *bb_broker_take_dirty(bb_broker *broker)
 {
-    bb_link *link = broker->dirty_first;
-    if (!link)
+    if (bb_list_empty(&broker->dirty))
         return NULL;
-    broker->dirty_first = link->dirty_next;
-    if (!broker->dirty_first)
-        broker->dirty_last = &broker->dirty_first;
-    link->dirty = false;
+    bb_link *link = BB_CONTAINER_OF(broker->dirty.next, bb_link, dirty);
+    bb_list_remove(&link->dirty);
     if (BB_UNLIKELY(link->broken && link->state != BB_LINK_ENDED)) {
         bb_link_end(broker, link, BB_E_NO_MEMORY, NULL);
-        forget_dirty(broker, link);
+        bb_list_remove(&link->dirty);
     }
     return link;
 }
 
 bb_link *bb_broker_last_dirty(const bb_broker *broker)
 {
-    return broker->dirty_first ? BB_CONTAINER_OF(broker->dirty_last, bb_link, dirty_next) : NULL;
+    return bb_list_empty(&broker->dirty) ? NULL : BB_CONTAINER_OF(broker->dirty.prev, bb_link, dirty);
 }
 
 bool bb_link_put(bb_broker *broker, bb_link *link, const uint8_t *bytes, size_t n)

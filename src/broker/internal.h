@@ -155,7 +155,7 @@ struct bb_broker {
     bb_map sessions;
     bb_wheel link_wheel, session_wheel;
     bb_chunk_pool chunks;
-    bb_link *dirty_first, **dirty_last;
+    bb_list dirty;       /* bb_link with output, or ended */
     bb_list withholding; /* bb_link_more with withheld acknowledgements */
     bb_list walks;       /* bb_retained_walk that can go on */
     bb_pressure pressure;

@@ -21,9 +21,9 @@ typedef enum bb_link_state {
 
 typedef struct bb_link {
     bb_chain out;
-    bb_session *session; /* while CONNECTED */
-    bb_link_more *more;  /* NULL until needed */
-    struct bb_link *dirty_next;
+    bb_session *session;       /* while CONNECTED */
+    bb_link_more *more;        /* NULL until needed */
+    bb_list dirty;             /* in the broker's list of links with output */
     bb_timer timer;            /* time for CONNECT, then keep alive */
     bb_time heard;             /* when the last bytes came */
     uint32_t keep_alive_ms;    /* one and a half times the keep alive; 0: none */
@@ -36,7 +36,6 @@ typedef struct bb_link {
     uint8_t version;           /* bb_version; 0 before CONNECT */
     uint8_t state;             /* bb_link_state */
     uint8_t reason;            /* bb_status: why it ended */
-    bool dirty : 1;            /* in the broker's list of links with output */
     bool problem_info : 1;     /* reason strings are welcome */
     bool held : 1;             /* the shell does not read it at the moment: its silence is ours */
     bool broken : 1;           /* memory ran out in the middle of its output: it ends when it is looked at next */
