@@ -167,6 +167,7 @@ static void read_direct(bb_connection *c, uint8_t *at, size_t room)
     bb_worker *worker = c->worker;
     bb_moved moved = bb_transport_recv(&c->transport, at, room);
     if (moved.io == BB_IO_OK) {
+        bb_count_bytes_in(worker->broker, moved.bytes);
         bb_receive result =
             bb_broker_received_direct(worker->broker, &c->link, moved.bytes, bb_loop_now(&worker->loop));
         note_giant(c);
@@ -186,6 +187,7 @@ static void read_long(bb_connection *c)
     }
     bb_moved moved = bb_transport_recv(&c->transport, c->rest + c->rest_len, c->rest_cap - c->rest_len);
     if (moved.io == BB_IO_OK) {
+        bb_count_bytes_in(c->worker->broker, moved.bytes);
         c->rest_len += (uint32_t)moved.bytes;
         if (hand_over(c, bb_span_of(c->rest, c->rest_len)))
             after_read(c, &moved);
