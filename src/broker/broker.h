@@ -95,6 +95,7 @@ bb_time bb_broker_next_deadline(const bb_broker *broker);
 
 /* Retained walks that go on: a bounded piece of work for each call; true when there is more to do now. */
 bool bb_broker_work(bb_broker *broker, bb_time now);
+bool bb_broker_has_work(const bb_broker *broker);
 
 /* ---- Other workers. */
 void bb_broker_take_post(bb_broker *broker, const void *post, size_t size, bb_time now);

@@ -125,6 +125,11 @@ bool bb_broker_work(bb_broker *broker, bb_time now)
     return !bb_list_empty(&broker->walks);
 }
 
+bool bb_broker_has_work(const bb_broker *broker)
+{
+    return !bb_list_empty(&broker->walks);
+}
+
 void bb_retained_resume(bb_broker *broker, bb_session *session)
 {
     if (!session->walks || !can_go_on(broker, session))

@@ -184,7 +184,11 @@ void bb_outbox_flush(bb_outbox *outbox, uint32_t to)
     slot->newest = slot->oldest = NULL;
     slot->batches = 0;
     atomic_fetch_add_explicit(&inbox->bytes, bytes, memory_order_relaxed);
-    if (push(inbox, newest, oldest))
+    if (!push(inbox, newest, oldest))
+        return;
+    if (outbox->asleep)
+        outbox->asleep(outbox->asleep_context, to);
+    else
         bb_loop_wake(inbox->loop);
 }
 

@@ -123,6 +123,10 @@ typedef struct bb_outbox {
     uint32_t slots_now;
     uint32_t from;
     bool dirty; /* some slot has something */
+    /* Called when a push finds its worker asleep, which must then be woken (bb_loop_wake) or have its work done for it.
+     * NULL: it is woken at once. */
+    void (*asleep)(void *context, uint32_t to);
+    void *asleep_context;
 } bb_outbox;
 
 /* `inboxes` are the destinations, by number; NULL where there is none (oneself). `from` is told to the readers. */

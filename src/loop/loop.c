@@ -110,7 +110,6 @@ void bb_loop_wait(bb_loop *loop, bb_time until)
     BB_CHECK(n >= 0 || errno == EINTR);
     loop->batch_at = 0;
     loop->batch_now = n > 0 ? (unsigned)n : 0;
-    loop->now = bb_clock_us() / 1000;
 }
 
 static unsigned events_of(uint32_t system)
@@ -127,6 +126,7 @@ static unsigned events_of(uint32_t system)
 
 void bb_loop_dispatch(bb_loop *loop)
 {
+    loop->now = bb_clock_us() / 1000;
     bb_list again; /* those that ask for another turn during this one come in the next */
     bb_list_init(&again);
     bb_list_splice(&again, &loop->again);

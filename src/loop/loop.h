@@ -48,7 +48,7 @@ typedef struct bb_loop {
     struct epoll_event *batch; /* the events of this turn */
     unsigned batch_now, batch_at;
     int epoll_fd, wake_fd;
-    bb_time now; /* read once per turn */
+    bb_time now; /* read once per turn, by bb_loop_dispatch */
     bb_list again;
 } bb_loop;
 
@@ -73,11 +73,11 @@ void bb_loop_remove(bb_loop *loop, bb_watch *watch);
  * but used up its share of this turn. */
 void bb_loop_again(bb_loop *loop, bb_watch *watch);
 
-/* Wait for events until the time is `until` (BB_NEVER: for ever; 0: do not wait) and read the clock. Does not wait
- * while watches are to be called again. */
+/* Wait for events until the time is `until` (BB_NEVER: for ever; 0: do not wait). Does not wait while watches are to be
+ * called again. */
 void bb_loop_wait(bb_loop *loop, bb_time until);
 
-/* Call the watches that bb_loop_wait found. */
+/* Read the clock, then call the watches that bb_loop_wait found. */
 void bb_loop_dispatch(bb_loop *loop);
 
 /* Make a bb_loop_wait that is under way or comes next return. Any thread. Inboxes do it; nobody else should need to. */

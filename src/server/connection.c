@@ -100,6 +100,7 @@ static void move(bb_connection *c, unsigned home)
     bb_loop_remove(&worker->loop, &c->watch);
     unlist(c);
     *post = c;
+    worker->posts_now = UINT32_MAX / 2; /* more than a few: its new worker must come and look at it */
     bb_outbox_commit(&worker->outbox, home, BB_ITEM_CONNECTION, sizeof c);
 }
 
@@ -403,6 +404,42 @@ void bb_connections_flush(bb_worker *worker)
     }
     if (sends)
         run(worker, sends);
+}
+
+/* True: all of the link's output is the kernel's, or an event will tell its worker when there is room. */
+static bool send_for_owner(bb_worker *worker, bb_link *link, bb_time now)
+{
+    bb_span spans[BB_SEND_SPANS_MAX];
+    bb_connection *c = bb_connection_of(link);
+    if (link->state != BB_LINK_CONNECTED || c->unread || !c->transport.ops->raw)
+        return false;
+    if (!link->out.bytes)
+        return true;
+    bb_send send = {
+        .spans = spans, .spans_now = (uint32_t)gather(link, spans, BB_SEND_SPANS_MAX), .fd = c->transport.fd};
+    bb_send_one(&send);
+    bb_moved moved = bb_transport_sent(send.result);
+    if (moved.io != BB_IO_OK)
+        return moved.io == BB_IO_WAIT;
+    bool all = moved.bytes == link->out.bytes;
+    bb_chain_consume(&link->out, bb_broker_chunks(worker->broker), moved.bytes);
+    bb_count_bytes_out(worker->broker, moved.bytes);
+    bb_broker_link_sent(worker->broker, link, now);
+    return all || moved.bytes < span_bytes(&send);
+}
+
+bool bb_connections_flush_few(bb_worker *worker, unsigned max, bb_time now)
+{
+    bool all = true;
+    for (unsigned i = 0; i < max && all; i++) {
+        bb_link *link = bb_broker_take_dirty(worker->broker);
+        if (!link)
+            return true;
+        all = send_for_owner(worker, link, now);
+        if (!all)
+            bb_broker_link_again(worker->broker, link);
+    }
+    return all && !bb_broker_last_dirty(worker->broker);
 }
 
 /* ---- Time. */

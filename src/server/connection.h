@@ -38,6 +38,10 @@ void bb_connection_close(bb_connection *connection, bb_status why);
 /* Send what the links have, and close those that ended: the end of a turn. */
 void bb_connections_flush(bb_worker *worker);
 
+/* On another worker's thread, with this one's turn: send for at most `max` links that have nothing special about them.
+ * False: something is left for the worker itself. Never closes a connection. */
+bool bb_connections_flush_few(bb_worker *worker, unsigned max, bb_time now);
+
 /* Lingering connections whose time is up, paused ones that may be read again. Returns when to look again. */
 bb_time bb_connections_tick(bb_worker *worker, bb_time now);
 

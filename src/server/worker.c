@@ -57,6 +57,7 @@ static void port_post_commit(void *shell, unsigned to, size_t size)
 {
     bb_worker *worker = shell;
     bb_outbox_commit(&worker->outbox, to, BB_ITEM_POST, (uint32_t)size);
+    worker->posts_now++;
 }
 
 /* Take what lies in the inbox now, behind what was taken before. */
@@ -166,17 +167,22 @@ static bb_item *next_pending(bb_worker *worker)
 
 /* Hand all posts that were taken to the broker. It calls this itself in the middle of retained messages; connections
  * that arrive wait for the turn's own call, so that nothing nests deeper than that. */
-static void port_drain(void *shell)
+static void hand_posts(bb_worker *worker, bb_time now)
 {
-    bb_worker *worker = shell;
     for (bb_item *item; (item = next_pending(worker)) != NULL;) {
         if (item->kind == BB_ITEM_POST) {
-            bb_broker_take_post(worker->broker, item->bytes, item->size, bb_loop_now(&worker->loop));
+            bb_broker_take_post(worker->broker, item->bytes, item->size, now);
         } else {
             bb_connection *connection = *(bb_connection **)(void *)item->bytes;
             bb_list_append(&worker->arrivals, &connection->waiting);
         }
     }
+}
+
+static void port_drain(void *shell)
+{
+    bb_worker *worker = shell;
+    hand_posts(worker, bb_loop_now(&worker->loop));
 }
 
 static void look_into_inbox(bb_worker *worker)
@@ -187,6 +193,59 @@ static void look_into_inbox(bb_worker *worker)
         bb_connection *connection = BB_CONTAINER_OF(worker->arrivals.next, bb_connection, waiting);
         bb_list_remove(&connection->waiting);
         bb_connection_arrive(worker, connection);
+    }
+}
+
+/* ---- Workers that sleep.
+ *
+ * To wake a thread for one message costs more than the message does. So who finds a worker asleep and has only a
+ * message or two for it takes its turn for a moment: delivers, sends, and leaves it asleep. Anything more, or out of
+ * the ordinary, is left for the worker itself, which is then woken. */
+
+enum { FEW_POSTS = 2, FEW_LINKS = 4 };
+
+/* A push found worker `to` asleep. Much to do: it shall start at once. Little: at the end of our turn, since this push
+ * may have come under a lock. */
+static void found_asleep(void *context, uint32_t to)
+{
+    bb_worker *worker = context;
+    if (worker->posts_now > FEW_POSTS)
+        bb_loop_wake(&worker->server->workers[to]->loop);
+    else
+        worker->asleep |= 1ull << to;
+}
+
+static void wake_those_asleep(bb_worker *worker)
+{
+    for (; worker->asleep; worker->asleep &= worker->asleep - 1)
+        bb_loop_wake(&worker->server->workers[__builtin_ctzll(worker->asleep)]->loop);
+}
+
+/* With its turn held. False: something is left that its own thread must do. */
+static bool work_for(bb_worker *sleeper, bb_time now)
+{
+    take_inbox(sleeper);
+    hand_posts(sleeper, now);
+    bool done = bb_list_empty(&sleeper->arrivals) && bb_connections_flush_few(sleeper, FEW_LINKS, now);
+    bb_outbox_flush_all(&sleeper->outbox);
+    wake_those_asleep(sleeper);
+    sleeper->posts_now = 0;
+    return done && !bb_broker_has_work(sleeper->broker) && bb_inbox_sleep(&sleeper->inbox);
+}
+
+static void serve_those_asleep(bb_worker *worker)
+{
+    bool few = worker->posts_now <= FEW_POSTS && !worker->stopping;
+    worker->posts_now = 0;
+    for (; worker->asleep; worker->asleep &= worker->asleep - 1) {
+        bb_worker *sleeper = worker->server->workers[__builtin_ctzll(worker->asleep)];
+        bool asleep = false;
+        if (few && pthread_mutex_trylock(&sleeper->turn) == 0) {
+            asleep = work_for(sleeper, bb_loop_now(&worker->loop));
+            pthread_mutex_unlock(&sleeper->turn);
+        }
+        if (!asleep)
+            bb_loop_wake(&sleeper->loop);
     }
 }
 
@@ -338,8 +397,10 @@ static bb_time after_events(bb_worker *worker)
         begin_stopping(worker, now);
     until = earlier(chores(worker, now), bb_connections_tick(worker, now));
     bb_outbox_flush_all(&worker->outbox);
+    serve_those_asleep(worker);
     bb_connections_flush(worker);
     bb_outbox_flush_all(&worker->outbox); /* wills of links that broke while they were sent to */
+    wake_those_asleep(worker);
     watch_memory(worker);
     accept_again(worker, now);
     if (more || worker->pending || bb_broker_last_dirty(worker->broker))
@@ -362,14 +423,18 @@ static void *worker_main(void *context)
 {
     bb_worker *worker = context;
     bb_time until = 0;
+    pthread_mutex_lock(&worker->turn);
     do {
         bool asleep = until != 0 && bb_inbox_sleep(&worker->inbox);
+        pthread_mutex_unlock(&worker->turn);
         bb_loop_wait(&worker->loop, asleep ? until : 0);
+        pthread_mutex_lock(&worker->turn);
         bb_inbox_awake(&worker->inbox);
         take_settings(worker);
         bb_loop_dispatch(&worker->loop);
         until = after_events(worker);
     } while (!is_done(worker));
+    pthread_mutex_unlock(&worker->turn);
     return NULL;
 }
 
@@ -386,6 +451,7 @@ bool bb_worker_init(bb_worker *worker, bb_server *server, unsigned number)
     worker->server = server;
     worker->number = number;
     worker->mem = bb_memory_make();
+    pthread_mutex_init(&worker->turn, NULL);
     worker->accept_again = BB_NEVER;
     worker->sys_next = worker->sweep_next = 0;
     bb_list_init(&worker->connections);
@@ -429,6 +495,8 @@ bool bb_worker_connect(bb_worker *worker)
         inboxes[i] = i == worker->number ? NULL : &server->workers[i]->inbox;
     if (!bb_outbox_init(&worker->outbox, &worker->batches, worker->number, inboxes, server->workers_count))
         return false;
+    worker->outbox.asleep = found_asleep;
+    worker->outbox.asleep_context = worker;
     const bb_port port = {
         .shell = worker,
         .random = port_random,
@@ -509,4 +577,5 @@ void bb_worker_deinit(bb_worker *worker)
     bb_outbox_deinit(&worker->outbox);
     bb_sender_deinit(&worker->sender);
     bb_loop_deinit(&worker->loop);
+    pthread_mutex_destroy(&worker->turn);
 }

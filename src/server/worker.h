@@ -1,9 +1,10 @@
 /* worker.h - one worker: a thread, its event loop, its broker, and all links of the clients whose sessions are at home
  * here.
  *
- * Threads   Every field of a bb_worker belongs to the worker's own thread, except `inbox` (any thread may push),
- * `mem`'s count and the broker's statistics (any thread may read), and the two flags that the server sets. Life Made by
- * bb_worker_init, started by bb_worker_start, freed after its thread has been joined. Private   Part of server. */
+ * Threads   Every field of a bb_worker belongs to the thread that holds `turn` (its own, or while it sleeps one that
+ * has a message for it), and `loop` to its own thread alone, except `inbox` (any thread may push), `mem`'s count and
+ * the broker's statistics (any thread may read), and the two flags that the server sets. Life Made by bb_worker_init,
+ * started by bb_worker_start, freed after its thread has been joined. Private   Part of server. */
 #ifndef BB_SERVER_WORKER_H
 #define BB_SERVER_WORKER_H
 
@@ -43,11 +44,14 @@ typedef struct bb_worker {
     bb_server *server;
     unsigned number;
     pthread_t thread;
+    pthread_mutex_t turn; /* held by whoever does this worker's work: its own thread, but while it waits for events */
     bb_mem mem;
     bb_loop loop;
     bb_inbox inbox;
     bb_batch_pool batches;
     bb_outbox outbox;
+    uint64_t asleep;    /* workers that were found asleep by a push of this turn, one bit each */
+    uint32_t posts_now; /* posts of this turn */
     bb_sender sender;
     bb_broker *broker;
     bb_acceptor *acceptors;

@@ -8,7 +8,7 @@ import pytest
 
 from harness import Client, V311, is_sanitized, unique
 
-PATIENCE_S = 30
+PATIENCE_S = 90
 EVERY = pytest.mark.parametrize("version", ["mqttv31", "mqttv311", "mqttv5"])
 
 
