@@ -263,6 +263,9 @@ static bb_status settle_link(bb_broker *broker, bb_link *link, const request *r)
     bool v5 = c->version == BB_MQTT_5;
     link->version = (uint8_t)c->version;
     link->window = v5 && receive_maximum < broker->limits.inflight_max ? receive_maximum : broker->limits.inflight_max;
+    /* What CONNACK says holds for the link, whatever is reloaded later. */
+    link->inbound_max = broker->limits.receive_maximum;
+    link->alias_max_in = v5 ? broker->limits.topic_alias_maximum : 0;
     if (v5 && p->present & BB_HAS(topic_alias_maximum))
         link->alias_max_out = p->topic_alias_maximum < broker->limits.topic_alias_maximum_out
                                   ? p->topic_alias_maximum

@@ -315,6 +315,10 @@ static void resend(bb_broker *broker, bb_session *session, bb_delivery *delivery
                      ? BB_E_EXPIRED
                      : write_publish(broker, link, &content, &w);
     }
+    if (status == BB_E_NO_MEMORY) { /* it stays in flight, for the next link */
+        bb_link_break(broker, link);
+        return;
+    }
     if (status == BB_OK) {
         link->window_now++;
         return;

@@ -32,6 +32,8 @@ typedef struct bb_link {
     uint16_t window;           /* most QoS 1 and 2 in flight to the client on this link */
     uint16_t window_now;       /* sent on this link and not completed */
     uint16_t inbound_now;      /* QoS 1 and 2 from the client that we have not answered in full */
+    uint16_t inbound_max;      /* the receive maximum that its CONNACK told */
+    uint16_t alias_max_in;     /* likewise, topic aliases that the client may use */
     uint16_t alias_max_out;    /* topic aliases that we may use */
     uint8_t version;           /* bb_version; 0 before CONNECT */
     uint8_t state;             /* bb_link_state */

@@ -28,7 +28,9 @@ void bb_ack_publisher(bb_broker *broker, bb_link *link, bb_packet_type type, uin
     size_t n = bb_ack_encode(packet, sizeof packet, type, link->version, packet_id, code, reason);
     if (reason.len && n > link->packet_bytes_max) /* [MQTT-3.4.2-2] */
         n = bb_ack_encode(packet, sizeof packet, type, link->version, packet_id, code, BB_SPAN_NONE);
-    if (BB_LIKELY(broker->pressure == BB_PRESSURE_NONE) || code >= 0x80) {
+    /* A refusal need not wait, but for those before it: answers keep the order of what they answer [MQTT-4.6.0-2]. */
+    bool waits = code < 0x80 || (link->more && link->more->withheld.bytes);
+    if (BB_LIKELY(broker->pressure == BB_PRESSURE_NONE) || !waits) {
         if (!bb_link_put(broker, link, packet, n))
             bb_link_break(broker, link);
         return;
@@ -142,7 +144,7 @@ static bb_status resolve_alias(bb_broker *broker, bb_link *link, const bb_publis
     if (BB_LIKELY(!(p->properties.present & BB_HAS(topic_alias))))
         return BB_OK;
     uint16_t alias = p->properties.topic_alias;
-    if (alias == 0 || alias > broker->limits.topic_alias_maximum)
+    if (alias == 0 || alias > link->alias_max_in)
         return BB_E_TOPIC_ALIAS; /* [MQTT-3.3.2-8, 3.3.2-9] */
     if (p->topic.len)
         return remember_alias(broker, link, alias, p->topic);
@@ -182,7 +184,7 @@ static bb_status judge_exchange(const bb_broker *broker, const bb_link *link, co
     *repeated = in->qos == 2 && bb_packet_ids_has(&link->session->inbound, in->packet_id);
     if (in->qos == 0 || *repeated)
         return BB_OK;
-    if (link->version == BB_MQTT_5 && link->inbound_now >= broker->limits.receive_maximum)
+    if (link->version == BB_MQTT_5 && link->inbound_now >= link->inbound_max)
         return BB_E_RECEIVE_MAXIMUM; /* [MQTT-3.3.4-9] */
     return BB_OK;
 }

@@ -42,7 +42,7 @@ const bb_option bb_options[] = {
     {"limits", "retained_bytes", BB_OPTION_SIZE, NOW, IN(limits.retained_bytes_max), BETWEEN(0, 64 * BB_TB),
      .help = "Topics, properties and payloads of retained messages together."},
     {"limits", "packet_size", BB_OPTION_SIZE, NOW, IN(limits.packet_bytes_max), BETWEEN(128, 268435460),
-     .help = "One packet from a client, header included; told to MQTT 5.0 clients."},
+     .help = "One packet from a client, header included; told to MQTT 5.0 clients. Other packets than PUBLISH: 4 MB at most."},
     {"limits", "payload", BB_OPTION_SIZE, NOW, IN(limits.payload_bytes_max), BETWEEN(0, 268435455),
      .help = "The payload of one message."},
     {"limits", "topic_length", BB_OPTION_SIZE, NOW, IN(limits.topic_bytes_max), BETWEEN(1, 65535),
