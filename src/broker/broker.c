@@ -389,15 +389,6 @@ bb_receive bb_broker_receive(bb_broker *broker, bb_link *link, bb_span bytes, bb
     return move ? BB_RECEIVE_MOVE : BB_RECEIVE_MORE;
 }
 
-size_t bb_broker_expects(const bb_link *link, bb_span rest)
-{
-    bb_header header;
-    (void)link;
-    if (bb_header_decode(rest, &header, NULL) != BB_OK)
-        return 0;
-    return (size_t)header.size + header.remaining;
-}
-
 /* ---- Time. */
 
 static void link_due(bb_broker *broker, bb_link *link)

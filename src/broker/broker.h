@@ -58,10 +58,6 @@ bb_receive bb_broker_receive(bb_broker *broker, bb_link *link, bb_span bytes, bb
 bool bb_broker_receive_direct(bb_broker *broker, bb_link *link, uint8_t **at, size_t *room);
 bb_receive bb_broker_received_direct(bb_broker *broker, bb_link *link, size_t n, bb_time now);
 
-/* How many bytes the packet at the start of an incomplete rest will have in all; 0: not known yet. Never allocate by
- * it. */
-size_t bb_broker_expects(const bb_link *link, bb_span rest);
-
 /* Take a link that is NEW out of this broker (its timer), and into another one. */
 void bb_broker_link_detach(bb_broker *broker, bb_link *link);
 void bb_broker_link_attach(bb_broker *broker, bb_link *link, bb_time now);

@@ -144,7 +144,7 @@ static void assign_client_id(bb_broker *broker, request *r)
     r->assigned = true;
 }
 
-static bb_status check_will(const bb_broker *broker, const bb_link *link, const request *r)
+static bb_status check_will(const bb_broker *broker, const request *r)
 {
     const bb_connect *c = &r->connect;
     if (!c->has_will)
@@ -156,7 +156,6 @@ static bb_status check_will(const bb_broker *broker, const bb_link *link, const 
         return BB_E_QOS_UNSUPPORTED; /* [MQTT-3.2.2-12] */
     if (c->will.retain && !broker->limits.retain_available)
         return BB_E_RETAIN_UNSUPPORTED; /* [MQTT-3.2.2-13] */
-    (void)link;
     bb_identity identity = {r->client_id, c->user_name};
     return bb_auth_publish(&broker->auth, &identity, c->will.topic);
 }
@@ -444,7 +443,7 @@ void bb_handle_connect(bb_broker *broker, bb_link *link, bb_span body, unsigned 
     if (status == BB_OK && broker->pressure == BB_PRESSURE_FULL)
         status = BB_E_NO_MEMORY;
     if (status == BB_OK)
-        status = check_will(broker, link, &r);
+        status = check_will(broker, &r);
     if (status != BB_OK) {
         refuse(broker, link, version, status, NULL);
         return;

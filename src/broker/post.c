@@ -36,14 +36,7 @@ bool bb_post(bb_broker *broker, unsigned worker, const bb_content *content, cons
         .qos = content->qos,
         .retain = content->retain,
     };
-    at += sizeof(post_head);
-    memcpy(at, content->topic.data, content->topic.len);
-    at += content->topic.len;
-    if (content->properties.len)
-        memcpy(at, content->properties.data, content->properties.len);
-    at += content->properties.len;
-    if (payload_len)
-        memcpy(at, content->payload.data, payload_len);
+    bb_content_write(content, at + sizeof(post_head));
     broker->port.post_commit(broker->port.shell, worker, size);
     bb_count(&broker->stats.posts_out, 1);
     return true;

@@ -5,6 +5,17 @@ static size_t message_size(const bb_message *message)
     return sizeof *message + message->topic_len + message->properties_len + message->payload_len;
 }
 
+void bb_content_write(const bb_content *content, uint8_t *at)
+{
+    memcpy(at, content->topic.data, content->topic.len);
+    at += content->topic.len;
+    if (content->properties.len)
+        memcpy(at, content->properties.data, content->properties.len);
+    at += content->properties.len;
+    if (!content->blob && content->payload.len)
+        memcpy(at, content->payload.data, content->payload.len);
+}
+
 bb_message *bb_message_new(bb_mem *mem, const bb_content *content)
 {
     size_t payload_len = content->blob ? 0 : content->payload.len;
@@ -25,14 +36,7 @@ bb_message *bb_message_new(bb_mem *mem, const bb_content *content)
         .topic_hash = content->topic_hash,
         .publisher = content->publisher,
     };
-    uint8_t *at = message->bytes;
-    memcpy(at, content->topic.data, content->topic.len);
-    at += content->topic.len;
-    if (content->properties.len)
-        memcpy(at, content->properties.data, content->properties.len);
-    at += content->properties.len;
-    if (payload_len)
-        memcpy(at, content->payload.data, payload_len);
+    bb_content_write(content, message->bytes);
     return message;
 }
 

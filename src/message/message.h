@@ -41,6 +41,10 @@ static inline bool bb_content_expired(const bb_content *content, bb_time now)
     return content->expires != BB_NEVER && now >= content->expires;
 }
 
+/* Write topic, properties and payload (unless it is a blob) to `at`, one behind the other: how a message is kept, and
+ * how it is posted to another worker. */
+void bb_content_write(const bb_content *content, uint8_t *at);
+
 typedef struct bb_message {
     uint32_t refs;
     uint16_t topic_len;
