@@ -17,6 +17,12 @@ static inline bb_text bb_text_on(char *buffer, size_t cap)
     return (bb_text){buffer, 0, cap, false};
 }
 
+/* A capital letter of ASCII as its small one; everything else as it is. */
+static inline uint8_t bb_lower(uint8_t letter)
+{
+    return letter >= 'A' && letter <= 'Z' ? (uint8_t)(letter - 'A' + 'a') : letter;
+}
+
 void bb_text_put(bb_text *text, bb_span bytes);
 void bb_text_puts(bb_text *text, const char *zero_terminated);
 void bb_text_put_u64(bb_text *text, uint64_t number);

@@ -3,8 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/printable.h"
 #include "server/option.h"
-#include "server/printable.h"
 
 static size_t write_place(char *text, size_t cap, const bb_config_place *place)
 {

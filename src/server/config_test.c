@@ -11,7 +11,6 @@
 #include <cmocka.h>
 
 #include "server/option.h"
-#include "server/suggest.h"
 
 static bb_config_report report;
 
@@ -447,15 +446,7 @@ static void changes_say_what_a_reload_can_do(void **state)
     bb_settings_deinit(&next);
 }
 
-/* --- suggestions, the manual */
-
-static void edit_distance_counts_swaps_as_one(void **state)
-{
-    assert_int_equal(bb_edit_distance(BB_SPAN_LITERAL("workers"), BB_SPAN_LITERAL("workers")), 0);
-    assert_int_equal(bb_edit_distance(BB_SPAN_LITERAL("workres"), BB_SPAN_LITERAL("WORKERS")), 1);
-    assert_int_equal(bb_edit_distance(BB_SPAN_LITERAL(""), BB_SPAN_LITERAL("abc")), 3);
-    assert_int_equal(bb_edit_distance(BB_SPAN_LITERAL("kitten"), BB_SPAN_LITERAL("sitting")), 3);
-}
+/* --- the manual */
 
 static char *read_whole(const char *path)
 {
@@ -532,7 +523,6 @@ int main(void)
         cmocka_unit_test(the_command_line_wins),
         cmocka_unit_test(the_command_line_has_clear_errors),
         cmocka_unit_test(changes_say_what_a_reload_can_do),
-        cmocka_unit_test(edit_distance_counts_swaps_as_one),
         cmocka_unit_test(the_manual_agrees_with_the_table),
         cmocka_unit_test(the_example_shows_the_defaults),
     };

@@ -11,11 +11,11 @@
 
 #include <yaml.h>
 
+#include "base/suggest.h"
 #include "server/config_diagnose.h"
 #include "server/config_report.h"
 #include "server/endpoint.h"
 #include "server/option.h"
-#include "server/suggest.h"
 
 enum {
     DEPTH_MAX = 16, /* of nested maps and lists, where we only skip them */

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "server/printable.h"
+#include "base/printable.h"
 
 /* --- one line */
 

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "server/unit.h"
+#include "base/quantity.h"
 
 #define IN(member) .offset = offsetof(bb_settings, member), .width = sizeof(((bb_settings *)NULL)->member)
 #define IN_LISTENER(member) \

@@ -3,78 +3,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
+#include "base/quantity.h"
 #include "server/endpoint.h"
-#include "server/unit.h"
-
-/* --- units */
-
-typedef struct unit {
-    const char *name;
-    uint64_t factor;
-} unit;
-
-/* The name that we write ourselves comes first among those of a factor, and small factors before large. Capitals do not
- * count. A KB is 1024 bytes, as memory is counted. */
-// clang-format off
-static const unit sizes[] = {
-    {"bytes", 1}, {"byte", 1}, {"B", 1},
-    {"KB", BB_KB}, {"KiB", BB_KB}, {"K", BB_KB},
-    {"MB", BB_MB}, {"MiB", BB_MB}, {"M", BB_MB},
-    {"GB", BB_GB}, {"GiB", BB_GB}, {"G", BB_GB},
-    {"TB", BB_TB}, {"TiB", BB_TB}, {"T", BB_TB},
-};
-static const unit times[] = {
-    {"ms", 1},
-    {"s", 1000}, {"sec", 1000}, {"second", 1000}, {"seconds", 1000},
-    {"min", BB_MINUTE_S * 1000}, {"minute", BB_MINUTE_S * 1000}, {"minutes", BB_MINUTE_S * 1000},
-    {"h", BB_HOUR_S * 1000}, {"hour", BB_HOUR_S * 1000}, {"hours", BB_HOUR_S * 1000},
-    {"days", BB_DAY_S * 1000}, {"day", BB_DAY_S * 1000}, {"d", BB_DAY_S * 1000},
-};
-// clang-format on
-enum { SIZE_UNITS = sizeof sizes / sizeof sizes[0], TIME_UNITS = sizeof times / sizeof times[0] };
-
-static bool is_word(bb_span text, const char *word)
-{
-    return word && text.len == strlen(word) && strncasecmp((const char *)text.data, word, text.len) == 0;
-}
-
-/* Digits at the front of `text`; returns how many there are, 0 also when the number does not fit. */
-static size_t parse_digits(bb_span text, uint64_t *out)
-{
-    uint64_t number = 0;
-    size_t i = 0;
-    for (; i < text.len && text.data[i] >= '0' && text.data[i] <= '9'; i++)
-        if (__builtin_mul_overflow(number, 10, &number) ||
-            __builtin_add_overflow(number, (uint64_t)(text.data[i] - '0'), &number))
-            return 0;
-    *out = number;
-    return i;
-}
-
-static bool parse_number(bb_span text, uint64_t *out)
-{
-    return text.len > 0 && parse_digits(text, out) == text.len;
-}
-
-/* A number and a unit, with or without a space between; `bare` is the factor of a number alone. */
-static bool parse_quantity(bb_span text, const unit *units, size_t count, uint64_t bare, uint64_t *out)
-{
-    uint64_t number;
-    size_t digits = parse_digits(text, &number);
-    if (digits == 0)
-        return false;
-    bb_span rest = bb_span_from(text, digits);
-    while (rest.len && rest.data[0] == ' ')
-        rest = bb_span_from(rest, 1);
-    if (rest.len == 0)
-        return !__builtin_mul_overflow(number, bare, out);
-    for (size_t i = 0; i < count; i++)
-        if (is_word(rest, units[i].name))
-            return !__builtin_mul_overflow(number, units[i].factor, out);
-    return false;
-}
 
 /* --- text with an end */
 
@@ -104,13 +35,13 @@ static size_t name_length(const char *name, uint64_t number)
     return number == 1 && len > 2 && name[len - 1] == 's' ? len - 1 : len;
 }
 
-/* In the largest unit that divides `amount`. */
-static void add_quantity(buffer *out, uint64_t amount, const unit *units, size_t count)
+/* In the largest unit that divides `amount`, from the `first` of the table on. */
+static void add_quantity(buffer *out, uint64_t amount, const bb_units *units, size_t first)
 {
-    const unit *best = &units[0];
-    for (size_t i = 1; i < count; i++)
-        if (units[i].factor > best->factor && amount && amount % units[i].factor == 0)
-            best = &units[i];
+    const bb_unit *best = &units->units[first];
+    for (size_t i = first + 1; i < units->count; i++)
+        if (units->units[i].factor > best->factor && amount && amount % units->units[i].factor == 0)
+            best = &units->units[i];
     uint64_t number = amount / best->factor;
     add(out, "%llu %.*s", (unsigned long long)number, (int)name_length(best->name, number), best->name);
 }
@@ -119,13 +50,13 @@ static void add_amount(buffer *out, const bb_option *option, uint64_t amount)
 {
     switch (option->type) {
     case BB_OPTION_SIZE:
-        add_quantity(out, amount, sizes, SIZE_UNITS);
+        add_quantity(out, amount, &bb_size_units, 0);
         return;
     case BB_OPTION_TIME_S:
-        add_quantity(out, amount * 1000, times + 1, TIME_UNITS - 1);
+        add_quantity(out, amount * 1000, &bb_time_units, 1);
         return;
     case BB_OPTION_TIME_MS:
-        add_quantity(out, amount, times, TIME_UNITS);
+        add_quantity(out, amount, &bb_time_units, 0);
         return;
     default:
         add(out, "%llu", (unsigned long long)amount);
@@ -276,7 +207,7 @@ static bool parse_yes_no(bb_span value, uint64_t *out)
 {
     static const char *const words[] = {"no", "yes", "false", "true", "off", "on"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (is_word(value, words[i])) {
+        if (bb_is_word(value, words[i])) {
             *out = i % 2;
             return true;
         }
@@ -286,7 +217,7 @@ static bool parse_yes_no(bb_span value, uint64_t *out)
 static bool parse_choice(bb_span value, const char *const *choices, uint64_t *out)
 {
     for (size_t i = 0; choices[i]; i++)
-        if (is_word(value, choices[i])) {
+        if (bb_is_word(value, choices[i])) {
             *out = i;
             return true;
         }
@@ -296,7 +227,7 @@ static bool parse_choice(bb_span value, const char *const *choices, uint64_t *ou
 static bool parse_seconds(bb_span value, uint64_t *out, const char **hint)
 {
     uint64_t ms;
-    if (!parse_quantity(value, times, TIME_UNITS, 1000, &ms)) {
+    if (!bb_quantity_parse(value, &bb_time_units, 1000, &ms)) {
         *hint = "units are s, min, h and days";
         return false;
     }
@@ -316,7 +247,7 @@ static bool parse_amount(const bb_option *option, bb_span value, uint64_t *out, 
     switch (option->type) {
     case BB_OPTION_SIZE:
         *hint = "units are bytes, KB, MB and GB";
-        if (!parse_quantity(value, sizes, SIZE_UNITS, 1, &amount))
+        if (!bb_quantity_parse(value, &bb_size_units, 1, &amount))
             return false;
         break;
     case BB_OPTION_TIME_S:
@@ -325,11 +256,11 @@ static bool parse_amount(const bb_option *option, bb_span value, uint64_t *out, 
         break;
     case BB_OPTION_TIME_MS:
         *hint = "units are ms, s, min and h";
-        if (!parse_quantity(value, times, TIME_UNITS, 1000, &amount))
+        if (!bb_quantity_parse(value, &bb_time_units, 1000, &amount))
             return false;
         break;
     default:
-        if (!parse_number(value, &amount))
+        if (value.len == 0 || bb_digits_parse(value, &amount) != value.len)
             return false;
         break;
     }
@@ -344,7 +275,7 @@ static bool set_path(const bb_option *option, void *base, bb_span value, const c
     char *copy = NULL;
     if (value.len == 0 || memchr(value.data, '\0', value.len))
         return false;
-    if (!is_word(value, option->word)) {
+    if (!bb_is_word(value, option->word)) {
         copy = strndup((const char *)value.data, value.len);
         if (!copy) {
             *hint = "there is no memory";
@@ -358,7 +289,7 @@ static bool set_path(const bb_option *option, void *base, bb_span value, const c
 
 static bool parse_plain(const bb_option *option, bb_span value, uint64_t *out, const char **hint)
 {
-    if (is_word(value, option->word)) {
+    if (bb_is_word(value, option->word)) {
         *out = option->word_value;
         return true;
     }

@@ -4,8 +4,8 @@
  *           terminal or turn the direction of writing is escaped, and so are bytes that are not UTF-8.
  * Memory    Into the caller's buffer, never past its end; nothing is cut in the middle of a character or an escape.
  * Threads   Pure functions. */
-#ifndef BB_SERVER_PRINTABLE_H
-#define BB_SERVER_PRINTABLE_H
+#ifndef BB_BASE_PRINTABLE_H
+#define BB_BASE_PRINTABLE_H
 
 #include "base/span.h"
 

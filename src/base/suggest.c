@@ -1,13 +1,10 @@
-#include "server/suggest.h"
+#include "base/suggest.h"
 
-static uint8_t lower(uint8_t letter)
-{
-    return letter >= 'A' && letter <= 'Z' ? (uint8_t)(letter - 'A' + 'a') : letter;
-}
+#include "base/text.h"
 
 static bool same(bb_span a, size_t i, bb_span b, size_t j)
 {
-    return lower(a.data[i]) == lower(b.data[j]);
+    return bb_lower(a.data[i]) == bb_lower(b.data[j]);
 }
 
 static size_t least(size_t a, size_t b)

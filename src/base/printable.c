@@ -1,4 +1,4 @@
-#include "server/printable.h"
+#include "base/printable.h"
 
 #include "base/utf8.h"
 

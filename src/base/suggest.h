@@ -1,7 +1,6 @@
-/* suggest.h - what may the user have meant? The nearest of the known words, by edit distance. Private to this folder.
- */
-#ifndef BB_SERVER_SUGGEST_H
-#define BB_SERVER_SUGGEST_H
+/* suggest.h - what may the user have meant? The nearest of the known words, by edit distance. */
+#ifndef BB_BASE_SUGGEST_H
+#define BB_BASE_SUGGEST_H
 
 #include "base/span.h"
 
