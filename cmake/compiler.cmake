@@ -7,7 +7,7 @@ if(BUSBAR_CCACHE AND CCACHE_PROGRAM AND NOT CMAKE_C_COMPILER_LAUNCHER)
 endif()
 
 add_library(bb_options INTERFACE)
-target_include_directories(bb_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
+target_include_directories(bb_options INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
 target_compile_definitions(bb_options INTERFACE _GNU_SOURCE)
 target_compile_options(bb_options INTERFACE
     -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wundef

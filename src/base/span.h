@@ -5,15 +5,9 @@
 #ifndef BB_BASE_SPAN_H
 #define BB_BASE_SPAN_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-typedef struct bb_span {
-    const uint8_t *data; /* may be NULL when len is 0 */
-    size_t len;
-} bb_span;
+#include <busbar/types.h> /* the type itself: libbusbar's users have it too */
 
 #define BB_SPAN_NONE ((bb_span){NULL, 0})
 
@@ -23,12 +17,6 @@ typedef struct bb_span {
 static inline bb_span bb_span_of(const void *data, size_t len)
 {
     return (bb_span){(const uint8_t *)data, len};
-}
-
-/* A span over a zero-terminated string, without the zero. */
-static inline bb_span bb_span_text(const char *text)
-{
-    return (bb_span){(const uint8_t *)text, strlen(text)};
 }
 
 static inline bool bb_span_equal(bb_span a, bb_span b)

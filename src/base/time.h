@@ -3,11 +3,7 @@
 #ifndef BB_BASE_TIME_H
 #define BB_BASE_TIME_H
 
-#include <stdint.h>
-
-typedef uint64_t bb_time;
-
-#define BB_NEVER UINT64_MAX
+#include <busbar/types.h> /* bb_time and BB_NEVER: libbusbar's users have them too */
 
 static inline bb_time bb_time_after_s(bb_time now, uint64_t seconds)
 {

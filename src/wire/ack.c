@@ -73,7 +73,7 @@ size_t bb_ack_encode(uint8_t *out, size_t cap, bb_packet_type type, bb_version v
         at = bb_put_u8(at, code);
     if (remaining > 3) {
         at = bb_put_varint(at, properties);
-        at = bb_put_binary(bb_put_u8(at, BB_ID_REASON_STRING), reason);
+        at = bb_put_binary(bb_put_u8(at, BB_REASON_STRING), reason);
     }
     return (size_t)(at - out);
 }

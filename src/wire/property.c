@@ -168,17 +168,24 @@ bb_status bb_properties_decode(bb_span in, uint32_t where, bb_properties *out, s
 
 /* ---- Going through an encoded list. */
 
+unsigned bb_property_index(uint8_t id)
+{
+    unsigned index = find_row(id);
+    BB_CHECK(index != NO_ROW); /* the list was decoded before */
+    return index;
+}
+
 bool bb_property_next(bb_span *list, bb_property *out)
 {
     if (list->len == 0)
         return false;
     bb_cursor in = bb_cursor_on(*list, 0, NULL);
-    bb_property property = {.index = find_row(in.at[0])};
+    bb_property property = {.id = in.at[0]};
+    unsigned type = rows[bb_property_index(property.id)].type;
     in.at++;
-    BB_CHECK(property.index != NO_ROW); /* the list was decoded before */
 
     bb_status status;
-    switch (rows[property.index].type) {
+    switch (type) {
     case PAIR:
         status = bb_cursor_binary(&in, &property.name);
         if (status == BB_OK)
@@ -189,7 +196,7 @@ bool bb_property_next(bb_span *list, bb_property *out)
         status = bb_cursor_binary(&in, &property.value);
         break;
     default:
-        status = read_number(&in, rows[property.index].type, &property.number);
+        status = read_number(&in, (uint8_t)type, &property.number);
     }
     BB_CHECK(status == BB_OK);
 
@@ -199,12 +206,24 @@ bool bb_property_next(bb_span *list, bb_property *out)
     return true;
 }
 
+bool bb_property_find(bb_span list, uint8_t id, bb_property *out)
+{
+    bb_property property;
+    while (bb_property_next(&list, &property)) {
+        if (property.id == id) {
+            *out = property;
+            return true;
+        }
+    }
+    return false;
+}
+
 size_t bb_properties_copy(bb_span list, uint32_t without, uint8_t *out)
 {
     uint8_t *at = out;
     bb_property property;
     while (bb_property_next(&list, &property)) {
-        if (!(without >> property.index & 1))
+        if (!(without >> bb_property_index(property.id) & 1))
             at = bb_put_bytes(at, property.encoded);
     }
     return (size_t)(at - out);
@@ -263,7 +282,7 @@ void bb_property_put_bytes(bb_property_writer *writer, uint8_t id, bb_span value
 void bb_property_put_pair(bb_property_writer *writer, bb_span name, bb_span value)
 {
     BB_CHECK(name.len <= UINT16_MAX && value.len <= UINT16_MAX);
-    uint8_t *at = claim(writer, BB_ID_USER_PROPERTY, 5 + name.len + value.len);
+    uint8_t *at = claim(writer, BB_USER_PROPERTY, 5 + name.len + value.len);
     if (at)
         bb_put_binary(bb_put_binary(at, name), value);
 }

@@ -6,6 +6,8 @@
 #ifndef BB_WIRE_PROPERTY_H
 #define BB_WIRE_PROPERTY_H
 
+#include <busbar/property.h> /* identifiers, bb_property, bb_property_writer: libbusbar's users have them too */
+
 #include "base/check.h"
 #include "base/reason.h"
 #include "base/span.h"
@@ -71,8 +73,8 @@ enum {
 
 #define BB_HAS(name) (1u << bb_property_index_##name)
 
-/* Identifiers that encoders write. */
-enum { BB_ID_SUBSCRIPTION_ID = 0x0B, BB_ID_REASON_STRING = 0x1F, BB_ID_TOPIC_ALIAS = 0x23, BB_ID_USER_PROPERTY = 0x26 };
+/* The number of the row of an identifier that occurred in a list that was decoded. */
+unsigned bb_property_index(uint8_t id);
 
 enum { BB_PROPERTIES_LEN_MAX = 268435455 }; /* of an encoded list */
 
@@ -99,39 +101,14 @@ typedef struct bb_properties {
  * length and list take. A property that does not belong there, occurs twice (unless it may), or has a value that is not
  * allowed is BB_E_PROTOCOL; bytes that break the format are BB_E_MALFORMED; BB_MORE when the list ends after `in`. A
  * user property or, in a PUBLISH, a subscription identifier may repeat: the field of the one counts them, the field of
- * the other has the last; bb_property_next finds them all. An identifier that no property has is BB_E_MALFORMED. A
- * response topic that is empty or has wildcards is BB_E_PROTOCOL [MQTT-3.3.2-14]. Never allocates. Spec: 5.0 2.2.2. */
+ * the other has the last; bb_property_next (in busbar/property.h) finds them all. An identifier that no property has is
+ * BB_E_MALFORMED. A response topic that is empty or has wildcards is BB_E_PROTOCOL [MQTT-3.3.2-14]. Never allocates.
+ * Spec: 5.0 2.2.2. */
 BB_MUST_USE bb_status bb_properties_decode(bb_span in, uint32_t where, bb_properties *out, size_t *used,
                                            bb_fault *fault);
-
-/* One property of a list. Which field holds its value depends on its type. */
-typedef struct bb_property {
-    uint8_t index;   /* bb_property_index_<name> */
-    uint32_t number; /* BOOL, U16, U32, VARINT */
-    bb_span name;    /* PAIR */
-    bb_span value;   /* PAIR, TEXT, BINARY */
-    bb_span encoded; /* identifier and value as they stand in the list */
-} bb_property;
-
-/* Take the next property from the front of `list`, the raw list of a packet that was decoded; false at its end. */
-bool bb_property_next(bb_span *list, bb_property *out);
 
 /* Copy a raw list that was decoded, in its order, without the properties in `without` (bits BB_HAS(...)). `out` has
  * room for list.len bytes. Returns how many were written. */
 size_t bb_properties_copy(bb_span list, uint32_t without, uint8_t *out);
-
-/* A property list being written into a buffer of the caller; what does not fit sets `full` and is left out whole. */
-typedef struct bb_property_writer {
-    uint8_t *at;
-    size_t len, cap;
-    bool full;
-} bb_property_writer;
-
-void bb_property_put_byte(bb_property_writer *writer, uint8_t id, uint8_t value);
-void bb_property_put_u16(bb_property_writer *writer, uint8_t id, uint16_t value);
-void bb_property_put_u32(bb_property_writer *writer, uint8_t id, uint32_t value);
-void bb_property_put_varint(bb_property_writer *writer, uint8_t id, uint32_t value);
-void bb_property_put_bytes(bb_property_writer *writer, uint8_t id, bb_span value); /* TEXT and BINARY */
-void bb_property_put_pair(bb_property_writer *writer, bb_span name, bb_span value);
 
 #endif

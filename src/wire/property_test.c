@@ -32,7 +32,7 @@ static void check_row(uint8_t id, unsigned index, uint32_t allowed, const uint8_
         assert_int_equal(list.present, 1u << index);
         bb_roundtrip_properties(&list);
 
-        bool repeats = id == BB_ID_USER_PROPERTY || (id == BB_ID_SUBSCRIPTION_ID && where == BB_IN_PUBLISH);
+        bool repeats = id == BB_USER_PROPERTY || (id == BB_SUBSCRIPTION_ID && where == BB_IN_PUBLISH);
         bb_span twice = list_of(id, value, len, 2, bytes);
         status = bb_properties_decode(twice, where, &list, &used, NULL);
         assert_int_equal(status, repeats ? BB_OK : BB_E_PROTOCOL);
@@ -72,7 +72,7 @@ static void the_walk_shows_every_value(void **state)
 {
     uint8_t bytes[64];
     bb_property_writer writer = {.at = bytes, .cap = sizeof(bytes)};
-    bb_property_put_varint(&writer, BB_ID_SUBSCRIPTION_ID, 300);
+    bb_property_put_varint(&writer, BB_SUBSCRIPTION_ID, 300);
     bb_property_put_pair(&writer, BB_SPAN_LITERAL("n"), BB_SPAN_LITERAL("v"));
     bb_property_put_bytes(&writer, 0x09, BB_SPAN_LITERAL("\0\1"));
     bb_property_put_u32(&writer, 0x02, 77);
@@ -80,7 +80,7 @@ static void the_walk_shows_every_value(void **state)
     bb_property property;
 
     assert_true(bb_property_next(&rest, &property));
-    assert_int_equal(property.index, bb_property_index_subscription_id);
+    assert_int_equal(property.id, BB_SUBSCRIPTION_ID);
     assert_int_equal(property.number, 300);
     assert_true(bb_property_next(&rest, &property));
     assert_true(bb_span_equal(property.name, BB_SPAN_LITERAL("n")));
@@ -91,6 +91,19 @@ static void the_walk_shows_every_value(void **state)
     assert_int_equal(property.number, 77);
     assert_int_equal(property.encoded.len, 5);
     assert_false(bb_property_next(&rest, &property));
+}
+
+static void the_first_of_an_identifier_is_found(void **state)
+{
+    static const uint8_t bytes[] = {0x01, 1, 0x26, 0, 1, 'a', 0, 1, 'b', 0x26, 0, 1, 'c', 0, 1, 'd'};
+    bb_span list = bb_span_of(bytes, sizeof(bytes));
+    bb_property property = {.id = 0xEE};
+    assert_false(bb_property_find(list, BB_CONTENT_TYPE, &property));
+    assert_int_equal(property.id, 0xEE);
+    assert_true(bb_property_find(list, BB_USER_PROPERTY, &property));
+    assert_true(bb_span_equal(property.name, BB_SPAN_LITERAL("a")));
+    assert_true(bb_property_find(list, BB_PAYLOAD_FORMAT, &property));
+    assert_int_equal(property.number, 1);
 }
 
 static void a_copy_leaves_out_what_it_is_told(void **state)
@@ -122,7 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_row_holds_in_each_place),        cmocka_unit_test(a_list_that_has_not_arrived_is_more),
         cmocka_unit_test(the_walk_shows_every_value),          cmocka_unit_test(a_copy_leaves_out_what_it_is_told),
-        cmocka_unit_test(what_does_not_fit_is_left_out_whole),
+        cmocka_unit_test(what_does_not_fit_is_left_out_whole), cmocka_unit_test(the_first_of_an_identifier_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,9 +94,9 @@ static uint8_t *put_properties(uint8_t *at, const bb_publish_head *head, size_t 
     if (head->expiry_at)
         bb_put_u32(list + head->expiry_at, head->expiry_s);
     for (size_t i = 0; i < head->ids_count; i++)
-        at = bb_put_varint(bb_put_u8(at, BB_ID_SUBSCRIPTION_ID), head->ids[i]);
+        at = bb_put_varint(bb_put_u8(at, BB_SUBSCRIPTION_ID), head->ids[i]);
     if (head->alias)
-        at = bb_put_u16(bb_put_u8(at, BB_ID_TOPIC_ALIAS), head->alias);
+        at = bb_put_u16(bb_put_u8(at, BB_TOPIC_ALIAS), head->alias);
     return at;
 }
 

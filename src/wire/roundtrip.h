@@ -17,8 +17,8 @@ static inline void bb_roundtrip_properties(const bb_properties *list)
     bb_span rest = list->raw;
     bb_property property;
     while (bb_property_next(&rest, &property)) {
-        seen |= 1u << property.index;
-        pairs += property.index == bb_property_index_user_property;
+        seen |= 1u << bb_property_index(property.id);
+        pairs += property.id == BB_USER_PROPERTY;
     }
     BB_CHECK(seen == list->present);
     BB_CHECK(pairs == 0 || pairs == list->user_property);
@@ -30,7 +30,7 @@ static inline void bb_roundtrip_properties(const bb_properties *list)
         BB_CHECK(((uint32_t)at[0] << 24 | at[1] << 16 | at[2] << 8 | at[3]) == list->message_expiry_s);
     }
     if (seen & BB_HAS(topic_alias))
-        BB_CHECK(list->raw.data[list->alias_at] == BB_ID_TOPIC_ALIAS);
+        BB_CHECK(list->raw.data[list->alias_at] == BB_TOPIC_ALIAS);
     if (seen & BB_HAS(will_delay_s))
         BB_CHECK(list->raw.data[list->delay_at] == 0x18);
 }
