@@ -16,6 +16,8 @@ TARGETS = {
     "publish_fuzz": ["publish"],
     "ack_fuzz": ["puback", "pubrec", "pubrel", "pubcomp"],
     "subscribe_fuzz": ["subscribe", "unsubscribe"],
+    "connack_fuzz": ["connack_from_server"],
+    "suback_fuzz": ["suback_from_server", "unsuback_from_server"],
     "disconnect_fuzz": ["disconnect", "disconnect_from_server", "auth", "auth_from_server"],
 }
 

@@ -12,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bb_status status = bb_ack_decode(type, input.body, input.version, &packet, &fault);
     BB_CHECK(status != BB_MORE);
     fuzz_check_fault(status, &fault, input.body);
+    bb_agree_ack_311(type, input.body);
     if (status == BB_OK)
         bb_roundtrip_ack(type, &packet, input.version);
     return 0;

@@ -5,6 +5,7 @@ static bb_status decode(const bb_header *header, bb_span body, bb_version versio
 {
     bb_ack packet;
     bb_packet_type type = (bb_packet_type)header->type;
+    bb_agree_ack_311((bb_packet_type)header->type, body);
     bb_status status = bb_ack_decode(type, body, version, &packet, fault);
     if (status == BB_OK)
         bb_roundtrip_ack(type, &packet, version);

@@ -1,4 +1,48 @@
+#include "wire/roundtrip.h"
 #include "wire/vector_test.h"
+
+static bb_status decode(const bb_header *header, bb_span body, bb_version version, bb_fault *fault)
+{
+    bb_connack packet;
+    bb_status status = bb_connack_decode(body, version, &packet, fault);
+    if (status == BB_OK)
+        bb_roundtrip_connack(&packet, version, body);
+    return status;
+}
+
+static void vectors_decode_as_they_say(void **state)
+{
+    check_vectors("connack_from_server", decode);
+}
+
+static void return_codes_of_3x_become_reason_codes(void **state)
+{
+    static const uint8_t reasons[] = {0x00, 0x84, 0x85, 0x88, 0x86, 0x87};
+    for (uint8_t i = 0; i < sizeof(reasons); i++) {
+        const uint8_t body[] = {0, i};
+        bb_connack packet;
+        assert_int_equal(bb_connack_decode(bb_span_of(body, 2), BB_MQTT_311, &packet, NULL), BB_OK);
+        assert_int_equal(packet.code, reasons[i]);
+        assert_int_equal(packet.properties.present, 0);
+    }
+}
+
+static void what_the_server_can_do_comes_out(void **state)
+{
+    static const uint8_t body[] = "\1\0\x0F\x21\0\5\x24\1\x27\0\0\x10\0\x1A\0\1r\x25\0";
+    bb_connack packet;
+    assert_int_equal(bb_connack_decode(bb_span_of(body, sizeof(body) - 1), BB_MQTT_5, &packet, NULL), BB_E_MALFORMED);
+    uint8_t longer[sizeof(body)];
+    memcpy(longer, body, sizeof(body));
+    longer[2] = sizeof(body) - 4;
+    assert_int_equal(bb_connack_decode(bb_span_of(longer, sizeof(body) - 1), BB_MQTT_5, &packet, NULL), BB_OK);
+    assert_true(packet.session_present);
+    assert_int_equal(packet.properties.receive_maximum, 5);
+    assert_int_equal(packet.properties.maximum_qos, 1);
+    assert_int_equal(packet.properties.maximum_packet_size, 4096);
+    assert_int_equal(packet.properties.retain_available, 0);
+    assert_true(bb_span_equal(packet.properties.response_info, BB_SPAN_LITERAL("r")));
+}
 
 static void return_codes_of_3x_say_what_reason_codes_say(void **state)
 {
@@ -43,6 +87,9 @@ int main(void)
         cmocka_unit_test(return_codes_of_3x_say_what_reason_codes_say),
         cmocka_unit_test(session_present_is_said_only_where_it_may_be),
         cmocka_unit_test(properties_follow_in_50),
+        cmocka_unit_test(vectors_decode_as_they_say),
+        cmocka_unit_test(return_codes_of_3x_become_reason_codes),
+        cmocka_unit_test(what_the_server_can_do_comes_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

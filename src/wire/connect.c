@@ -1,4 +1,5 @@
 #include "wire/property_read.h"
+#include "wire/put.h"
 #include "wire/wire.h"
 
 /* The connect flags, 3.1.2.3. */
@@ -135,4 +136,69 @@ bb_status bb_connect_decode(bb_span body, bb_connect *out, bb_fault *fault)
         bb_properties_clear(&out->will.properties);
     BB_TRY(decode_credentials(&in, out));
     return bb_cursor_finish(&in);
+}
+
+/* ---- Encoding. */
+
+static unsigned connect_flags(const bb_connect_parts *parts)
+{
+    unsigned flags = parts->clean_start ? CLEAN_START_FLAG : 0;
+    if (parts->will_topic.data)
+        flags |= WILL_FLAG | (unsigned)parts->will_qos << WILL_QOS_SHIFT | (parts->will_retain ? WILL_RETAIN_FLAG : 0u);
+    if (parts->user_name.data)
+        flags |= USER_NAME_FLAG;
+    return flags | (parts->password.data ? PASSWORD_FLAG : 0u);
+}
+
+/* What a field that is not there takes is nothing, and what one that is too long takes is more than fits. */
+static size_t binary_size(bb_span bytes)
+{
+    return bytes.len > UINT16_MAX ? BB_REMAINING_MAX : bytes.data ? 2 + bytes.len : 0;
+}
+
+static size_t list_size(bb_version version, bb_span properties)
+{
+    return version == BB_MQTT_5 ? bb_varint_size(properties.len) + properties.len : 0;
+}
+
+static size_t connect_remaining(const bb_connect_parts *parts)
+{
+    enum { NAME_LEVEL_FLAGS_KEEP_ALIVE = 10, EMPTY_CLIENT_ID = 2 };
+    size_t size = NAME_LEVEL_FLAGS_KEEP_ALIVE + list_size(parts->version, parts->properties);
+    size += parts->client_id.data ? binary_size(parts->client_id) : EMPTY_CLIENT_ID;
+    if (parts->will_topic.data)
+        size += list_size(parts->version, parts->will_properties) + binary_size(parts->will_topic) +
+                binary_size(parts->will_payload) + (parts->will_payload.data ? 0 : 2);
+    return size + binary_size(parts->user_name) + binary_size(parts->password);
+}
+
+static uint8_t *put_list(uint8_t *at, bb_version version, bb_span properties)
+{
+    return version == BB_MQTT_5 ? bb_put_bytes(bb_put_varint(at, properties.len), properties) : at;
+}
+
+size_t bb_connect_encode(uint8_t *out, size_t cap, const bb_connect_parts *parts)
+{
+    BB_CHECK(parts->version != BB_MQTT_31 && parts->will_qos <= 2);
+    size_t remaining = connect_remaining(parts);
+    if (remaining > BB_REMAINING_MAX || bb_packet_size(remaining) > cap)
+        return 0;
+
+    uint8_t *at = bb_put_header(out, BB_CONNECT, 0, remaining);
+    at = bb_put_binary(at, BB_SPAN_LITERAL("MQTT"));
+    at = bb_put_u8(at, (uint8_t)parts->version);
+    at = bb_put_u8(at, (uint8_t)connect_flags(parts));
+    at = bb_put_u16(at, parts->keep_alive_s);
+    at = put_list(at, parts->version, parts->properties);
+    at = bb_put_binary(at, parts->client_id);
+    if (parts->will_topic.data) {
+        at = put_list(at, parts->version, parts->will_properties);
+        at = bb_put_binary(at, parts->will_topic);
+        at = bb_put_binary(at, parts->will_payload);
+    }
+    if (parts->user_name.data)
+        at = bb_put_binary(at, parts->user_name);
+    if (parts->password.data)
+        at = bb_put_binary(at, parts->password);
+    return (size_t)(at - out);
 }

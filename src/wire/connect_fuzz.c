@@ -17,5 +17,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     BB_CHECK(!packet.has_will || (packet.will.topic.len > 0 && packet.will.qos <= 2));
     bb_roundtrip_properties(&packet.properties);
     bb_roundtrip_properties(&packet.will.properties);
+    bb_roundtrip_connect(&packet, input.body);
     return 0;
 }

@@ -9,6 +9,7 @@ static bb_status decode(const bb_header *header, bb_span body, bb_version versio
         assert_int_equal(packet.version, version);
         bb_roundtrip_properties(&packet.properties);
         bb_roundtrip_properties(&packet.will.properties);
+        bb_roundtrip_connect(&packet, body);
     }
     return status;
 }
@@ -62,6 +63,30 @@ static void the_fault_tells_where(void **state)
     assert_string_equal(fault.clause, "MQTT-1.5.4-2");
 }
 
+static void what_is_not_there_is_not_sent(void **state)
+{
+    bb_connect_parts parts = {.version = BB_MQTT_311, .clean_start = true, .keep_alive_s = 0x0102};
+    uint8_t out[16];
+    assert_int_equal(bb_connect_encode(out, 16, &parts), 14);
+    assert_memory_equal(out, "\x10\x0C\0\4MQTT\4\2\1\2\0\0", 14);
+    parts.user_name = BB_SPAN_LITERAL("");
+    assert_int_equal(bb_connect_encode(out, 16, &parts), 16);
+    assert_memory_equal(out, "\x10\x0E\0\4MQTT\4\x82\1\2\0\0\0\0", 16);
+}
+
+static void what_is_too_long_is_not_sent(void **state)
+{
+    static uint8_t out[1 << 18], text[1 << 16];
+    bb_connect_parts parts = {.version = BB_MQTT_5, .client_id = bb_span_of(text, 65535)};
+    assert_int_equal(bb_connect_encode(out, sizeof(out), &parts), 65552);
+    parts.client_id.len++;
+    assert_int_equal(bb_connect_encode(out, sizeof(out), &parts), 0);
+    parts.client_id.len = 1;
+    parts.will_topic = bb_span_of(text, 1);
+    parts.will_payload = bb_span_of(text, 65536);
+    assert_int_equal(bb_connect_encode(out, sizeof(out), &parts), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -69,6 +94,8 @@ int main(void)
         cmocka_unit_test(every_field_comes_out),
         cmocka_unit_test(the_level_is_known_as_soon_as_it_was_read),
         cmocka_unit_test(the_fault_tells_where),
+        cmocka_unit_test(what_is_not_there_is_not_sent),
+        cmocka_unit_test(what_is_too_long_is_not_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 static bb_status decode(const bb_header *header, bb_span body, bb_version version, bb_fault *fault)
 {
     bb_publish packet;
+    bb_agree_publish_311(header, body);
     bb_status status = bb_publish_decode(header, body, version, &packet, fault);
     if (status == BB_OK)
         bb_roundtrip_publish(&packet, header, body, version);

@@ -121,4 +121,106 @@ static inline void bb_roundtrip_subscribe(bb_packet_type type, const bb_subscrib
     bb_roundtrip_properties(&packet->properties);
 }
 
+/* Entries and properties encoded again are the same packet; of many entries, the first are tried. */
+static inline void bb_roundtrip_subscribe_again(bb_packet_type type, bb_version version, const bb_subscribe *packet,
+                                                bb_span body)
+{
+    static uint8_t out[BB_ROUNDTRIP_MAX];
+    bb_filter_entry entries[16];
+    bb_span rest = packet->entries;
+    size_t count = 0;
+    while (count < 16 && bb_filter_next(type, &rest, &entries[count]))
+        count++;
+    size_t size =
+        bb_subscribe_encode(out, sizeof(out), type, version, packet->packet_id, packet->properties.raw, entries, count);
+    bb_header header;
+    if (size == 0)
+        return;
+    BB_CHECK(bb_header_decode(bb_span_of(out, size), &header, NULL) == BB_OK);
+    BB_CHECK(header.type == type && header.remaining == body.len - rest.len);
+    BB_CHECK(memcmp(out + header.size, body.data, header.remaining) == 0);
+}
+
+/* A CONNECT of 3.1.1 or 5.0, encoded again. */
+static inline void bb_roundtrip_connect(const bb_connect *packet, bb_span body)
+{
+    static uint8_t out[BB_ROUNDTRIP_MAX];
+    bb_connect_parts parts = {
+        .version = packet->version,
+        .clean_start = packet->clean_start,
+        .keep_alive_s = packet->keep_alive_s,
+        .client_id = packet->client_id,
+        .user_name = packet->has_user_name ? packet->user_name : BB_SPAN_NONE,
+        .password = packet->has_password ? packet->password : BB_SPAN_NONE,
+        .properties = packet->properties.raw,
+        .will_topic = packet->has_will ? packet->will.topic : BB_SPAN_NONE,
+        .will_payload = packet->will.payload,
+        .will_properties = packet->will.properties.raw,
+        .will_qos = packet->will.qos,
+        .will_retain = packet->will.retain,
+    };
+    if (packet->version == BB_MQTT_31)
+        return;
+    size_t size = bb_connect_encode(out, sizeof(out), &parts);
+    bb_header header;
+    if (size == 0)
+        return;
+    BB_CHECK(bb_connect_encode(out, size - 1, &parts) == 0);
+    BB_CHECK(bb_header_decode(bb_span_of(out, size), &header, NULL) == BB_OK);
+    BB_CHECK(header.type == BB_CONNECT && header.remaining == body.len);
+    BB_CHECK(memcmp(out + header.size, body.data, body.len) == 0);
+}
+
+/* A CONNACK of 5.0, encoded again. */
+static inline void bb_roundtrip_connack(const bb_connack *packet, bb_version version, bb_span body)
+{
+    static uint8_t out[BB_ROUNDTRIP_MAX];
+    size_t size =
+        bb_connack_encode(out, sizeof(out), version, packet->session_present, packet->code, packet->properties.raw);
+    bb_header header;
+    if (size == 0 || version == BB_MQTT_31)
+        return;
+    BB_CHECK(bb_header_decode(bb_span_of(out, size), &header, NULL) == BB_OK);
+    BB_CHECK(bb_span_equal(bb_span_from(bb_span_of(out, size), header.size), body));
+    bb_roundtrip_properties(&packet->properties);
+}
+
+/* A SUBACK or UNSUBACK without properties, encoded again. */
+static inline void bb_roundtrip_suback(bb_packet_type type, const bb_suback *packet, bb_version version, bb_span body)
+{
+    static uint8_t out[BB_ROUNDTRIP_MAX];
+    bb_roundtrip_properties(&packet->properties);
+    if (packet->properties.raw.len > 0)
+        return;
+    size_t size = bb_suback_encode(out, sizeof(out), type, version, packet->packet_id, packet->codes);
+    bb_header header;
+    if (size == 0)
+        return;
+    BB_CHECK(bb_header_decode(bb_span_of(out, size), &header, NULL) == BB_OK && header.type == type);
+    BB_CHECK(bb_span_equal(bb_span_from(bb_span_of(out, size), header.size), body));
+}
+
+/* Those that know nothing of properties say what the others say of 3.1.1. */
+static inline void bb_agree_publish_311(const bb_header *header, bb_span body)
+{
+    bb_publish packet;
+    bb_span topic;
+    uint16_t packet_id;
+    size_t payload_offset;
+    bb_status status = bb_publish_decode(header, body, BB_MQTT_311, &packet, NULL);
+    BB_CHECK(status == bb_publish_decode_311(header, body, &topic, &packet_id, &payload_offset, NULL));
+    if (status == BB_OK)
+        BB_CHECK(bb_span_equal(topic, packet.topic) && packet_id == packet.packet_id &&
+                 payload_offset == packet.payload_offset);
+}
+
+static inline void bb_agree_ack_311(bb_packet_type type, bb_span body)
+{
+    bb_ack packet;
+    uint16_t packet_id;
+    bb_status status = bb_ack_decode(type, body, BB_MQTT_311, &packet, NULL);
+    BB_CHECK(status == bb_ack_decode_311(body, &packet_id, NULL));
+    BB_CHECK(status != BB_OK || packet_id == packet.packet_id);
+}
+
 #endif

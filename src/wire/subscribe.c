@@ -72,6 +72,45 @@ bool bb_filter_next(bb_packet_type type, bb_span *entries, bb_filter_entry *out)
     return true;
 }
 
+static uint8_t options_of(bb_version version, const bb_filter_entry *entry)
+{
+    if (version != BB_MQTT_5)
+        return entry->qos;
+    return (uint8_t)(entry->qos | (entry->no_local ? NO_LOCAL : 0) |
+                     (entry->retain_as_published ? RETAIN_AS_PUBLISHED : 0) | entry->retain_handling << HANDLING_SHIFT);
+}
+
+static size_t subscribe_remaining(bb_packet_type type, bb_version version, bb_span properties,
+                                  const bb_filter_entry *entries, size_t count)
+{
+    size_t size = 2 + (version == BB_MQTT_5 ? bb_varint_size(properties.len) + properties.len : 0);
+    for (size_t i = 0; i < count; i++) {
+        BB_CHECK(entries[i].filter.len <= UINT16_MAX);
+        size += 2 + entries[i].filter.len + (type == BB_SUBSCRIBE ? 1 : 0);
+    }
+    return size;
+}
+
+size_t bb_subscribe_encode(uint8_t *out, size_t cap, bb_packet_type type, bb_version version, uint16_t packet_id,
+                           bb_span properties, const bb_filter_entry *entries, size_t count)
+{
+    BB_CHECK((type == BB_SUBSCRIBE || type == BB_UNSUBSCRIBE) && count > 0);
+    size_t remaining = subscribe_remaining(type, version, properties, entries, count);
+    if (remaining > BB_REMAINING_MAX || bb_packet_size(remaining) > cap)
+        return 0;
+
+    uint8_t *at = bb_put_header(out, type, 0x2, remaining);
+    at = bb_put_u16(at, packet_id);
+    if (version == BB_MQTT_5)
+        at = bb_put_bytes(bb_put_varint(at, properties.len), properties);
+    for (size_t i = 0; i < count; i++) {
+        at = bb_put_binary(at, entries[i].filter);
+        if (type == BB_SUBSCRIBE)
+            at = bb_put_u8(at, options_of(version, &entries[i]));
+    }
+    return (size_t)(at - out);
+}
+
 /* Codes as they are in 5.0; before, there is one for failure: 0x80. */
 static uint8_t *put_codes(uint8_t *at, bb_version version, bb_span codes)
 {

@@ -12,7 +12,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bb_status status = bb_subscribe_decode(type, input.body, input.version, &packet, &fault);
     BB_CHECK(status != BB_MORE);
     fuzz_check_fault(status, &fault, input.body);
-    if (status == BB_OK)
-        bb_roundtrip_subscribe(type, &packet);
+    if (status != BB_OK)
+        return 0;
+    bb_roundtrip_subscribe(type, &packet);
+    bb_roundtrip_subscribe_again(type, input.version, &packet, input.body);
     return 0;
 }

@@ -6,9 +6,11 @@ static bb_status decode(const bb_header *header, bb_span body, bb_version versio
     bb_subscribe packet;
     bb_packet_type type = (bb_packet_type)header->type;
     bb_status status = bb_subscribe_decode(type, body, version, &packet, fault);
-    if (status == BB_OK)
-        bb_roundtrip_subscribe(type, &packet);
-    return status;
+    if (status != BB_OK)
+        return status;
+    bb_roundtrip_subscribe(type, &packet);
+    bb_roundtrip_subscribe_again(type, version, &packet, body);
+    return BB_OK;
 }
 
 static void vectors_decode_as_they_say(void **state)
@@ -58,12 +60,37 @@ static void answers_have_a_code_for_each_filter(void **state)
     assert_int_equal(bb_suback_encode(out, 7, BB_SUBACK, BB_MQTT_5, 1, codes), 0);
 }
 
+static void what_a_client_sends_is_what_it_said(void **state)
+{
+    static const uint8_t expected[] = "\x82\x0D\x01\x02\x02\x0B\x05\x00\x01"
+                                      "a\x2D\x00\x01#\x12";
+    const bb_filter_entry entries[] = {
+        {.filter = BB_SPAN_LITERAL("a"), .qos = 1, .no_local = true, .retain_as_published = true, .retain_handling = 2},
+        {.filter = BB_SPAN_LITERAL("#"), .qos = 2, .retain_handling = 1}};
+    bb_span list = BB_SPAN_LITERAL("\x0B\x05");
+    uint8_t out[15];
+    assert_int_equal(bb_subscribe_encode(out, 15, BB_SUBSCRIBE, BB_MQTT_5, 0x102, list, entries, 2), 15);
+    assert_memory_equal(out, expected, 15);
+    assert_int_equal(bb_subscribe_encode(out, 14, BB_SUBSCRIBE, BB_MQTT_5, 0x102, list, entries, 2), 0);
+    assert_int_equal(bb_subscribe_encode(out, 15, BB_SUBSCRIBE, BB_MQTT_311, 0x102, list, entries, 2), 12);
+    assert_memory_equal(out,
+                        "\x82\x0A\x01\x02\x00\x01"
+                        "a\x01\x00\x01#\x02",
+                        12);
+    assert_int_equal(bb_subscribe_encode(out, 15, BB_UNSUBSCRIBE, BB_MQTT_5, 9, BB_SPAN_NONE, entries, 1), 8);
+    assert_memory_equal(out,
+                        "\xA2\x06\x00\x09\x00\x00\x01"
+                        "a",
+                        8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vectors_decode_as_they_say),
         cmocka_unit_test(entries_come_out_in_order),
         cmocka_unit_test(answers_have_a_code_for_each_filter),
+        cmocka_unit_test(what_a_client_sends_is_what_it_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

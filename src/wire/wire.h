@@ -2,7 +2,7 @@
  *
  * What      Pure functions. Decoded strings, properties and payloads are spans into the bytes that were passed in and
  *           live as long as those. Encoders write into memory of the caller and say how many bytes they need.
- * Used by   message, session, broker; later libbusbar.
+ * Used by   message, session, broker, client.
  * Memory    None: nothing is allocated, no input can make the codec use more than its stack frame.
  * Errors    Decoders fill a bb_fault that names the clause. BB_E_MALFORMED for bytes that break the format (0x81),
  *           BB_E_PROTOCOL for a packet, property or value that is not allowed there (0x82), and the more exact rows
@@ -77,6 +77,24 @@ typedef struct bb_connect {
  * (3.1.1)]; else those of 3.1.1 and 5.0 may be empty. On failure only out->version means something: the raw level, or 0
  * when the bytes did not get that far. */
 BB_MUST_USE bb_status bb_connect_decode(bb_span body, bb_connect *out, bb_fault *fault);
+
+/* What an outgoing CONNECT is made of. A span whose data is NULL is not sent, except for the client id, which is empty
+ * then. The version is 3.1.1 or 5.0. */
+typedef struct bb_connect_parts {
+    bb_version version;
+    bool clean_start;
+    uint16_t keep_alive_s;
+    bb_span client_id, user_name, password;
+    bb_span properties; /* encoded list; 5.0 only, as are those of the will */
+    bb_span will_topic; /* data NULL: no will */
+    bb_span will_payload, will_properties;
+    uint8_t will_qos;
+    bool will_retain;
+} bb_connect_parts;
+
+/* Write a CONNECT. 0 if it exceeds cap, or if a text, the password or the payload of the will has more than 65535
+ * bytes. What texts and topics hold is for the caller to check. */
+size_t bb_connect_encode(uint8_t *out, size_t cap, const bb_connect_parts *parts);
 
 /* ---- PUBLISH. */
 typedef struct bb_publish {
@@ -156,10 +174,26 @@ BB_MUST_USE bb_status bb_subscribe_decode(bb_packet_type type, bb_span body, bb_
  * whether they are filters is for topic to say. */
 bool bb_filter_next(bb_packet_type type, bb_span *entries, bb_filter_entry *out);
 
+/* Write a SUBSCRIBE or an UNSUBSCRIBE of `count` entries, at least one. `properties` is the encoded list (5.0 only), as
+ * are the options of an entry beside its QoS. 0 if it exceeds cap. */
+size_t bb_subscribe_encode(uint8_t *out, size_t cap, bb_packet_type type, bb_version version, uint16_t packet_id,
+                           bb_span properties, const bb_filter_entry *entries, size_t count);
+
 /* SUBACK (codes: one byte for each filter), and UNSUBACK (the codes are not sent before 5.0). Before 5.0 every code of
  * 0x80 and above is sent as 0x80. 0 if it exceeds cap. */
 size_t bb_suback_encode(uint8_t *out, size_t cap, bb_packet_type type, bb_version version, uint16_t packet_id,
                         bb_span codes);
+
+typedef struct bb_suback {
+    uint16_t packet_id;
+    bb_properties properties;
+    bb_span codes; /* one for each filter, in their order; none in an UNSUBACK before 5.0 */
+} bb_suback;
+
+/* Decode the body of a SUBACK or UNSUBACK. Whether there are as many codes as there were filters is for the caller to
+ * check. */
+BB_MUST_USE bb_status bb_suback_decode(bb_packet_type type, bb_span body, bb_version version, bb_suback *out,
+                                       bb_fault *fault);
 
 /* ---- DISCONNECT and AUTH. */
 typedef struct bb_disconnect {
@@ -180,7 +214,27 @@ size_t bb_disconnect_encode(uint8_t *out, size_t cap, bb_packet_type type, uint8
 size_t bb_connack_encode(uint8_t *out, size_t cap, bb_version version, bool session_present, uint8_t code,
                          bb_span properties);
 
-/* ---- PINGRESP. */
+typedef struct bb_connack {
+    bool session_present;
+    uint8_t code; /* reason code of 5.0; return codes of 3.x are translated: 1 -> 0x84, 2 -> 0x85, 3 -> 0x88, 4 -> 0x86,
+                   * 5 -> 0x87 */
+    bb_properties properties;
+} bb_connack;
+
+/* Decode the body of a CONNACK. */
+BB_MUST_USE bb_status bb_connack_decode(bb_span body, bb_version version, bb_connack *out, bb_fault *fault);
+
+/* ---- PINGREQ, PINGRESP. */
+static const uint8_t bb_pingreq[2] = {0xC0, 0x00};
 static const uint8_t bb_pingresp[2] = {0xD0, 0x00};
+
+/* ---- What a client of 3.1.1 receives, decoded by functions that know nothing of properties, so that a small device
+ * need not carry their table. Each does what the function without _311 does for that version, and has its faults. */
+BB_MUST_USE bb_status bb_connack_decode_311(bb_span body, bool *session_present, uint8_t *code, bb_fault *fault);
+BB_MUST_USE bb_status bb_ack_decode_311(bb_span body, uint16_t *packet_id, bb_fault *fault);
+BB_MUST_USE bb_status bb_suback_decode_311(bb_packet_type type, bb_span body, uint16_t *packet_id, bb_span *codes,
+                                           bb_fault *fault);
+BB_MUST_USE bb_status bb_publish_decode_311(const bb_header *header, bb_span body, bb_span *topic, uint16_t *packet_id,
+                                            size_t *payload_offset, bb_fault *fault);
 
 #endif
