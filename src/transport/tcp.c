@@ -3,58 +3,27 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "loop/sender.h"
+#include "transport/socket.h"
 
 static_assert(sizeof(bb_transport) <= 32, "embedded in every connection");
-
-/* --- the transport */
-
-static bb_moved tcp_recv(bb_transport *transport, uint8_t *into, size_t room)
-{
-    ssize_t n;
-    do {
-        n = recv(transport->fd, into, room, MSG_DONTWAIT);
-    } while (n < 0 && errno == EINTR);
-    if (n > 0)
-        return (bb_moved){.bytes = (size_t)n, .io = BB_IO_OK, .drained = (size_t)n < room};
-    if (n == 0)
-        return (bb_moved){.io = BB_IO_END, .drained = true};
-    if (errno == EAGAIN || errno == EWOULDBLOCK)
-        return (bb_moved){.io = BB_IO_WAIT, .drained = true};
-    return (bb_moved){.io = BB_IO_ERROR, .drained = true, .error = errno};
-}
-
-static bb_moved tcp_send(bb_transport *transport, const bb_span *spans, size_t n)
-{
-    bb_send send = {.spans = spans, .spans_now = (uint32_t)n, .fd = transport->fd};
-    bb_send_one(&send);
-    return bb_transport_sent(send.result);
-}
-
-static void tcp_finish(bb_transport *transport)
-{
-    shutdown(transport->fd, SHUT_WR); /* it fails only when the connection is gone, and reading will say so */
-}
-
-static void tcp_close(bb_transport *transport)
-{
-    close(transport->fd);
-    transport->fd = -1;
-}
 
 static const bb_transport_ops tcp_ops = {
     .name = "tcp",
     .raw = true,
-    .recv = tcp_recv,
-    .send = tcp_send,
-    .finish = tcp_finish,
-    .close = tcp_close,
+    .recv = bb_socket_recv,
+    .send = bb_socket_send,
+    .finish = bb_socket_finish,
+    .close = bb_socket_close,
+    .step = bb_socket_step,
+    .wants = bb_socket_wants,
+    .explain = bb_socket_explain,
 };
 
-/* --- listening */
+/* --- options and errors that listening and connecting share */
 
 static bool set(int fd, int level, int option, uint32_t value)
 {
@@ -65,7 +34,7 @@ static bool set(int fd, int level, int option, uint32_t value)
 /* Accepted sockets inherit all of these. */
 static bool set_options(int fd, const bb_tcp_options *options)
 {
-    bool done = set(fd, SOL_SOCKET, SO_REUSEADDR, 1) && set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    bool done = set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (done && options->keepalive_idle_s)
         done = set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) && set(fd, IPPROTO_TCP, TCP_KEEPIDLE, options->keepalive_idle_s) &&
                set(fd, IPPROTO_TCP, TCP_KEEPINTVL, options->keepalive_interval_s) &&
@@ -75,10 +44,31 @@ static bool set_options(int fd, const bb_tcp_options *options)
     return done;
 }
 
+static int open_socket(const bb_address *address)
+{
+    int family = address->family == BB_FAMILY_IPV6 ? AF_INET6 : AF_INET;
+    return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+/* Append "ADDRESS:PORT: what is wrong", close `fd`, and return false. */
+static bool refuse(int fd, const bb_address *address, const char *why, bb_text *error)
+{
+    bb_address_put(address, error);
+    bb_text_puts(error, ": ");
+    bb_text_puts(error, why);
+    if (fd >= 0)
+        close(fd);
+    return false;
+}
+
+/* --- listening */
+
 static bool bind_and_listen(int fd, const bb_address *address)
 {
     struct sockaddr_storage system;
     socklen_t size = (socklen_t)bb_address_to_system(address, &system);
+    if (!set(fd, SOL_SOCKET, SO_REUSEADDR, 1))
+        return false;
     if (address->family == BB_FAMILY_IPV6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1))
         return false;
     return bind(fd, (struct sockaddr *)&system, size) == 0 && listen(fd, BB_TCP_BACKLOG) == 0;
@@ -94,43 +84,18 @@ static bb_address bound_address(int fd)
     return address;
 }
 
-static const char *text_of(int error)
+static const char *listening_error(int error)
 {
-    switch (error) {
-    case EADDRINUSE:
-        return "address already in use";
-    case EADDRNOTAVAIL:
-        return "this machine does not have this address";
-    case EAFNOSUPPORT:
-        return "this machine does not speak this version of IP";
-    case EACCES:
-    case EPERM:
-        return "permission denied (ports below 1024 usually need the capability CAP_NET_BIND_SERVICE)";
-    case EMFILE:
-    case ENFILE:
-        return "no file descriptors left";
-    default:
-        return strerror(error);
-    }
-}
-
-static void put_error(const bb_address *address, int error, bb_text *text)
-{
-    bb_address_put(address, text);
-    bb_text_puts(text, ": ");
-    bb_text_puts(text, text_of(error));
+    return error == EACCES || error == EPERM
+               ? "permission denied (ports below 1024 usually need the capability CAP_NET_BIND_SERVICE)"
+               : bb_socket_error_text(error);
 }
 
 bool bb_tcp_listen(const bb_address *address, const bb_tcp_options *options, bb_tcp_listener *out, bb_text *error)
 {
-    int family = address->family == BB_FAMILY_IPV6 ? AF_INET6 : AF_INET;
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || !set_options(fd, options) || !bind_and_listen(fd, address)) {
-        put_error(address, errno, error);
-        if (fd >= 0)
-            close(fd);
-        return false;
-    }
+    int fd = open_socket(address);
+    if (fd < 0 || !set_options(fd, options) || !bind_and_listen(fd, address))
+        return refuse(fd, address, listening_error(errno), error);
     *out = (bb_tcp_listener){.fd = fd, .address = bound_address(fd)};
     return true;
 }
@@ -168,4 +133,64 @@ bb_accept bb_tcp_accept(const bb_tcp_listener *listener, bb_transport *out, bb_a
     *out = (bb_transport){.ops = &tcp_ops, .fd = fd};
     bb_address_from_system(&system, peer);
     return BB_ACCEPT_OK;
+}
+
+/* --- connecting: until it is done the transport has other functions */
+
+static bb_moved connecting_recv(bb_transport *transport, uint8_t *into, size_t room)
+{
+    return (bb_moved){.io = BB_IO_WAIT, .drained = true};
+}
+
+static bb_moved connecting_send(bb_transport *transport, const bb_span *spans, size_t n)
+{
+    return (bb_moved){.io = BB_IO_WAIT};
+}
+
+static unsigned connecting_wants(const bb_transport *transport)
+{
+    return BB_WRITABLE;
+}
+
+static bb_moved connecting_step(bb_transport *transport)
+{
+    struct pollfd what = {.fd = transport->fd, .events = POLLOUT};
+    if (poll(&what, 1, 0) != 1) /* SO_ERROR alone is 0 while the connection is on its way, too */
+        return (bb_moved){.io = BB_IO_WAIT};
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (getsockopt(transport->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        error = errno;
+    if (error)
+        return (bb_moved){.io = BB_IO_ERROR, .error = error};
+    transport->ops = &tcp_ops;
+    return (bb_moved){.io = BB_IO_OK};
+}
+
+static const bb_transport_ops connecting_ops = {
+    .name = "tcp",
+    .raw = true,
+    .recv = connecting_recv,
+    .send = connecting_send,
+    .finish = bb_socket_finish,
+    .close = bb_socket_close,
+    .step = connecting_step,
+    .wants = connecting_wants,
+    .explain = bb_socket_explain,
+};
+
+static bool begin_to_connect(int fd, const bb_address *address)
+{
+    struct sockaddr_storage system;
+    socklen_t size = (socklen_t)bb_address_to_system(address, &system);
+    return connect(fd, (struct sockaddr *)&system, size) == 0 || errno == EINPROGRESS;
+}
+
+bool bb_tcp_connect(const bb_address *address, const bb_tcp_options *options, bb_transport *out, bb_text *error)
+{
+    int fd = open_socket(address);
+    if (fd < 0 || !set_options(fd, options) || !begin_to_connect(fd, address))
+        return refuse(fd, address, bb_socket_error_text(errno), error);
+    *out = (bb_transport){.ops = &connecting_ops, .fd = fd};
+    return true;
 }

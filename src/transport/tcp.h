@@ -1,9 +1,9 @@
-/* tcp.h - TCP: listening, accepting, and a transport that is nothing but a socket.
+/* tcp.h - TCP: listening, accepting, connecting, and a transport that is nothing but a socket.
  *
  * What      Options are set once, on the listening socket; Linux hands them to every accepted one, so accepting costs
- * one system call. TCP_NODELAY is always on: what belongs together is sent together already, and waiting for an
- *           acknowledgement would add 40 ms.
- * Errors    bb_tcp_listen says what is wrong in words; the rest are statuses.
+ *           one system call. TCP_NODELAY is always on: what belongs together is sent together already, and waiting for
+ *           an acknowledgement would add 40 ms.
+ * Errors    bb_tcp_listen and bb_tcp_connect say what is wrong in words; the rest are statuses.
  * Threads   A listener may be accepted from by several threads. */
 #ifndef BB_TRANSPORT_TCP_H
 #define BB_TRANSPORT_TCP_H
@@ -40,6 +40,11 @@ typedef struct bb_tcp_listener {
 BB_MUST_USE bool bb_tcp_listen(const bb_address *address, const bb_tcp_options *options, bb_tcp_listener *out,
                                bb_text *error);
 void bb_tcp_listener_close(bb_tcp_listener *listener);
+
+/* Begin to connect to `address`. `out` is then a transport that bb_transport_step opens. On failure appends
+ * "ADDRESS:PORT: what is wrong" to `error`, returns false and leaves `out` untouched. */
+BB_MUST_USE bool bb_tcp_connect(const bb_address *address, const bb_tcp_options *options, bb_transport *out,
+                                bb_text *error);
 
 /* Take one waiting connection. `out` and `peer` are written on BB_ACCEPT_OK only. */
 BB_MUST_USE bb_accept bb_tcp_accept(const bb_tcp_listener *listener, bb_transport *out, bb_address *peer);

@@ -22,6 +22,15 @@ bb_moved bb_transport_drain(bb_transport *transport, uint8_t *scratch, size_t ro
     return moved;
 }
 
+const bb_transport *bb_transport_part(const bb_transport *transport, const char *name)
+{
+    if (transport->fd < 0)
+        return NULL;
+    while (transport && strcmp(transport->ops->name, name) != 0)
+        transport = transport->ops->below ? transport->ops->below(transport) : NULL;
+    return transport;
+}
+
 bb_address bb_transport_peer(const bb_transport *transport)
 {
     struct sockaddr_storage system = {0};
