@@ -1,5 +1,5 @@
 # The libraries of others that busbar links with; docs/decisions/0006-dependencies.md says why each is there.
-# Sets BB_YAML_LIBRARY, BB_JANSSON_LIBRARY, BB_TLS_LINK, BB_URING_LINK, BB_URING_FILE_OUT, BB_CMOCKA_LIBRARY, and the
+# Sets BB_YAML_LIBRARY, BB_JANSSON_LIBRARY, BB_TRANSPORT_LINK, BB_URING_LINK, BB_URING_FILE_OUT, BB_CMOCKA_LIBRARY, and the
 # target bb_allocator, for programs only.
 
 find_package(Threads REQUIRED)
@@ -7,9 +7,10 @@ find_library(BB_YAML_LIBRARY yaml REQUIRED)       # Debian: libyaml-dev
 find_library(BB_JANSSON_LIBRARY jansson REQUIRED) # Debian: libjansson-dev
 find_library(BB_CMOCKA_LIBRARY cmocka)            # Debian: libcmocka-dev; without it there are no unit tests
 
-# TLS. A program that does not use it does not load it.
-find_package(OpenSSL 3.0 REQUIRED)         # Debian: libssl-dev
-set(BB_TLS_LINK -Wl,--push-state,--as-needed OpenSSL::SSL OpenSSL::Crypto -Wl,--pop-state)
+# TLS and WebSocket. A program that does not use them does not load them.
+find_package(OpenSSL 3.0 REQUIRED)              # Debian: libssl-dev
+find_library(BB_WSLAY_LIBRARY wslay REQUIRED)   # Debian: libwslay-dev
+set(BB_TRANSPORT_LINK -Wl,--push-state,--as-needed OpenSSL::SSL OpenSSL::Crypto ${BB_WSLAY_LIBRARY} -Wl,--pop-state)
 
 # Batched sends. Whether the kernel allows them is found out at run time.
 option(BUSBAR_URING "Use io_uring where liburing is found (Debian: liburing-dev)" ON)

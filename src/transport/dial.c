@@ -1,6 +1,9 @@
 #include "transport/dial.h"
 
 #include "transport/unix.h"
+#include "transport/websocket.h"
+
+enum { HTTP_PORT = 80, HTTPS_PORT = 443 };
 
 /* Runs on what is left of the room for texts; what does not fit is cut. */
 static bb_text error_text(bb_dial *dial)
@@ -52,15 +55,27 @@ static bool connect_next(bb_dial *dial)
     return begun;
 }
 
-static bb_status put_filters_on(bb_dial *dial)
+static bb_status put_tls_on(bb_dial *dial)
 {
     const bb_dial_options *options = &dial->options;
-    bb_status status = BB_OK;
-    if (options->tls) {
-        const bb_tls_peer peer = {.host = options->host, .alpn = "mqtt"};
-        status = bb_tls_client(options->tls, &peer, dial->mem, &dial->transport, &dial->transport);
-    }
-    return status;
+    const bb_tls_peer peer = {.host = options->host, .alpn = options->web_path ? "http/1.1" : "mqtt"};
+    return bb_tls_client(options->tls, &peer, dial->mem, &dial->transport, &dial->transport);
+}
+
+static bb_status put_websocket_on(bb_dial *dial)
+{
+    const bb_dial_options *options = &dial->options;
+    const bb_websocket_peer peer = {.host = options->host,
+                                    .port = options->port,
+                                    .standard_port = options->port == (options->tls ? HTTPS_PORT : HTTP_PORT),
+                                    .path = options->web_path};
+    return bb_websocket_client(&peer, dial->mem, &dial->transport, &dial->transport);
+}
+
+static bb_status put_filters_on(bb_dial *dial)
+{
+    bb_status status = dial->options.tls ? put_tls_on(dial) : BB_OK;
+    return status == BB_OK && dial->options.web_path ? put_websocket_on(dial) : status;
 }
 
 static bb_io connect_step(bb_dial *dial)

@@ -22,8 +22,10 @@ typedef struct bb_dial_options {
     size_t addresses_count;
     const char *unix_path; /* connect to this Unix socket instead; NULL: to the addresses */
     bb_tcp_options tcp;
-    bb_tls_context *tls; /* NULL: no TLS */
-    const char *host;    /* as it was dialled: what the certificate must be for */
+    bb_tls_context *tls;  /* NULL: no TLS */
+    const char *web_path; /* speak WebSocket, and ask for this path; NULL: no WebSocket */
+    const char *host;     /* as it was dialled: what the certificate must be for, and for HTTP's Host */
+    uint16_t port;        /* for HTTP's Host */
 } bb_dial_options;
 
 enum { BB_DIAL_ERROR_MAX = 640 };

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <cmocka.h>
 
 #include "base/mem.h"
@@ -62,6 +63,13 @@ static inline int testing_accept(const bb_tcp_listener *listener)
     testing_wait(listener->fd, POLLIN);
     assert_int_equal(bb_tcp_accept(listener, &transport, &peer), BB_ACCEPT_OK);
     return transport.fd;
+}
+
+/* Let the kernel hold little on its way out of `fd`, so that it is full soon. */
+static inline void testing_shrink(int fd)
+{
+    int bytes = 32 * 1024;
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes), 0);
 }
 
 static inline void testing_contains(bb_span text, const char *what)

@@ -169,6 +169,7 @@ static void much_passes_a_full_socket_unchanged(void **state)
     static uint8_t out[TOTAL], in[TOTAL];
     set_up(&f, &(scenario){0});
     assert_int_equal(shake_hands(&f), BB_IO_OK);
+    testing_shrink(f.dial.transport.fd);
     for (size_t i = 0; i < TOTAL; i++)
         out[i] = (uint8_t)(i * 7 + i / 251);
     size_t sent = 0, got = 0;
