@@ -35,6 +35,9 @@ static void place(bb_wheel *wheel, bb_timer *timer, uint64_t tick)
     unsigned slot = slot_of(tick, level);
     bb_list_append(&wheel->slots[level][slot], &timer->link);
     wheel->occupied[level] |= 1ull << slot;
+    uint64_t entered = tick >> SLOT_BITS * level << SLOT_BITS * level;
+    if (entered < wheel->tick_next)
+        wheel->tick_next = entered;
 }
 
 void bb_wheel_init(bb_wheel *wheel, bb_time now)
@@ -45,6 +48,7 @@ void bb_wheel_init(bb_wheel *wheel, bb_time now)
             bb_list_init(&wheel->slots[level][slot]);
     }
     wheel->tick_now = now / BB_WHEEL_TICK;
+    wheel->tick_next = BB_NEVER;
     bb_list_init(&wheel->due);
 }
 
@@ -111,13 +115,15 @@ static void empty_slot(bb_wheel *wheel, unsigned level)
 
 static void advance(bb_wheel *wheel, uint64_t target)
 {
-    for (uint64_t tick; (tick = next_tick(wheel)) <= target;) {
+    uint64_t tick;
+    while ((tick = next_tick(wheel)) <= target) {
         wheel->tick_now = tick;
         for (unsigned level = BB_WHEEL_LEVELS; level-- > 0;)
             if (tick % (1ull << SLOT_BITS * level) == 0)
                 empty_slot(wheel, level);
     }
     wheel->tick_now = target;
+    wheel->tick_next = tick;
 }
 
 bb_timer *bb_wheel_expire(bb_wheel *wheel, bb_time now)
@@ -130,12 +136,4 @@ bb_timer *bb_wheel_expire(bb_wheel *wheel, bb_time now)
     bb_timer *timer = BB_CONTAINER_OF(wheel->due.next, bb_timer, link);
     bb_list_remove(&timer->link);
     return timer;
-}
-
-bb_time bb_wheel_next(const bb_wheel *wheel)
-{
-    if (!bb_list_empty(&wheel->due))
-        return wheel->tick_now * BB_WHEEL_TICK;
-    uint64_t tick = next_tick(wheel);
-    return tick == BB_NEVER ? BB_NEVER : tick * BB_WHEEL_TICK;
 }

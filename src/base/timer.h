@@ -26,6 +26,7 @@ typedef struct bb_wheel {
     bb_list slots[BB_WHEEL_LEVELS][BB_WHEEL_SLOTS];
     uint64_t occupied[BB_WHEEL_LEVELS]; /* one bit for each slot that may hold timers */
     uint64_t tick_now;                  /* everything up to this tick has fired */
+    uint64_t tick_next;                 /* the hand need not move before; BB_NEVER: no timer is set */
     bb_list due;
 } bb_wheel;
 
@@ -47,7 +48,12 @@ static inline bool bb_timer_is_set(const bb_timer *timer)
 bb_timer *bb_wheel_expire(bb_wheel *wheel, bb_time now);
 
 /* When bb_wheel_expire is worth calling again; at most the earliest deadline rounded up to a tick, possibly earlier
- * (when timers must move down a level). BB_NEVER when no timer is set. */
-bb_time bb_wheel_next(const bb_wheel *wheel);
+ * (when timers must move down a level, or the earliest one was moved or cancelled since). BB_NEVER when no timer is
+ * set and bb_wheel_expire has seen that. It is asked in every turn of a loop, so it only looks up what is known. */
+static inline bb_time bb_wheel_next(const bb_wheel *wheel)
+{
+    uint64_t tick = bb_list_empty(&wheel->due) ? wheel->tick_next : wheel->tick_now;
+    return tick == BB_NEVER ? BB_NEVER : tick * BB_WHEEL_TICK;
+}
 
 #endif

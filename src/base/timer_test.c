@@ -31,10 +31,11 @@ static void a_cancelled_timer_is_forgotten(void **state)
     bb_timer_set(&wheel, &timer, 100000);
     bb_timer_cancel(&timer);
     bb_timer_cancel(&timer);
+    assert_null(bb_wheel_expire(&wheel, 100000)); /* where it stood, the wheel learns that nothing is left */
     assert_true(bb_wheel_next(&wheel) == BB_NEVER);
-    bb_timer_set(&wheel, &timer, 100000);
+    bb_timer_set(&wheel, &timer, 200000);
     bb_timer_set(&wheel, &timer, BB_NEVER);
-    assert_null(bb_wheel_expire(&wheel, 200000));
+    assert_null(bb_wheel_expire(&wheel, 300000));
 }
 
 static void a_timer_that_is_set_anew_when_it_fires_waits_for_the_next_tick(void **state)
@@ -95,7 +96,6 @@ static void expire_and_compare(bb_wheel *wheel, bb_timer *timers, bb_time *deadl
         next = up_to_tick(deadlines[i]) < next ? up_to_tick(deadlines[i]) : next;
     }
     assert_true(bb_wheel_next(wheel) <= next);
-    assert_true((bb_wheel_next(wheel) == BB_NEVER) == (next == BB_NEVER));
     assert_true(bb_wheel_next(wheel) > now || bb_wheel_next(wheel) == BB_NEVER);
 }
 
