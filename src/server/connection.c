@@ -6,7 +6,7 @@ enum {
     LINGER_MS = 2000,             /* for a peer to read our last bytes and close */
     SLOWLY_MS = 50,               /* while memory is short: between two reads of paused connections, */
     SLOWLY_COUNT = 4,             /* so many of them at a time */
-    SEND_BYTES_MAX = 512 * 1024,  /* to one link in one turn: large payloads must not hold up the others */
+    SEND_BYTES_MAX = 128 * 1024,  /* to one link in one turn: large payloads must not hold up the others */
     REST_COPIED_MAX = 128 * 1024, /* a longer rest is read to in place, not copied in front of the next bytes */
 };
 

@@ -4,6 +4,7 @@
 
 #include "server/connection.h"
 #include "base/text.h"
+#include "server/large.h"
 #include "server/log.h"
 #include "server/notify.h"
 #include "server/worker.h"
@@ -17,6 +18,7 @@ struct bb_server {
     bb_interest *interest; /* NULL with one worker */
     pthread_mutex_t *interest_locks;
     bb_retained retained;
+    bb_large large;
     bb_worker **workers;
     unsigned workers_count, workers_started;
     bb_tcp_listener *listeners;
@@ -32,7 +34,7 @@ struct bb_server {
 void bb_server_fact(bb_server *server, const bb_fact *fact);
 
 /* memory.c */
-bb_mem bb_memory_make(void);
+bb_mem bb_memory_make(bb_large *large);
 uint64_t bb_memory_available(void); /* bytes that this process may use: of the machine or its control group */
 int64_t bb_memory_now(const bb_server *server);
 uint64_t bb_memory_resident(void);

@@ -1,36 +1,28 @@
 /* memory.c - where the core's memory comes from, and how much there is. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "server/inside.h"
 
-/* Blocks from this size on are the system's own: when a payload of 256 MB has passed, its memory goes back at once,
- * whatever the allocator would keep for later. */
-enum { LARGE = 128 * 1024 };
-
+/* Large blocks are the system's own: when a payload of 256 MB has passed, its memory goes back, whatever the allocator
+ * would keep for later. */
 static void *take(void *context, size_t size)
 {
-    (void)context;
-    if (BB_LIKELY(size < LARGE))
-        return malloc(size);
-    void *block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return block == MAP_FAILED ? NULL : block;
+    return BB_LIKELY(size < BB_LARGE_BYTES) ? malloc(size) : bb_large_take(context, size);
 }
 
 static void give(void *context, void *block, size_t size)
 {
-    (void)context;
-    if (BB_LIKELY(size < LARGE))
+    if (BB_LIKELY(size < BB_LARGE_BYTES))
         free(block);
     else
-        (void)munmap(block, size);
+        bb_large_give(context, block, size);
 }
 
-bb_mem bb_memory_make(void)
+bb_mem bb_memory_make(bb_large *large)
 {
-    return (bb_mem){.alloc = take, .release = give};
+    return (bb_mem){.alloc = take, .release = give, .context = large};
 }
 
 static uint64_t number_in(const char *path)

@@ -249,6 +249,7 @@ static void free_server(bb_server *server)
         bb_tcp_listener_close(&server->listeners[i]);
     free(server->listeners);
     bb_settings_deinit(&server->settings);
+    bb_large_deinit(&server->large);
 }
 
 static void block_signals(sigset_t *signals)
@@ -273,6 +274,7 @@ int bb_server_run(const bb_settings *settings, const char *config_path, bb_log *
     if (!bb_settings_copy(settings, &server.settings))
         return EXIT_TROUBLE;
     pthread_mutex_init(&server.settings_mutex, NULL);
+    bb_large_init(&server.large);
     server.workers_count = bb_settings_workers(settings);
     server.started = bb_clock_us() / 1000;
     set_memory_max(&server);

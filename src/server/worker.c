@@ -402,6 +402,7 @@ static bb_time after_events(bb_worker *worker)
     bb_outbox_flush_all(&worker->outbox); /* wills of links that broke while they were sent to */
     wake_those_asleep(worker);
     watch_memory(worker);
+    until = earlier(until, bb_large_trim(&worker->server->large, now, worker->pressure != BB_PRESSURE_NONE));
     accept_again(worker, now);
     if (more || worker->pending || bb_broker_last_dirty(worker->broker))
         return 0;
@@ -450,7 +451,7 @@ bool bb_worker_init(bb_worker *worker, bb_server *server, unsigned number)
     memset(worker, 0, offsetof(bb_worker, buffer));
     worker->server = server;
     worker->number = number;
-    worker->mem = bb_memory_make();
+    worker->mem = bb_memory_make(&server->large);
     pthread_mutex_init(&worker->turn, NULL);
     worker->accept_again = BB_NEVER;
     worker->sys_next = worker->sweep_next = 0;
