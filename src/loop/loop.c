@@ -1,9 +1,9 @@
 #include "loop/loop.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,7 +26,8 @@ static bb_status status_of(int error)
 
 bb_status bb_loop_init(bb_loop *loop, bb_mem *mem)
 {
-    *loop = (bb_loop){.mem = mem, .epoll_fd = -1, .wake_fd = -1, .now = bb_clock_us() / 1000};
+    *loop = (bb_loop){
+        .mem = mem, .epoll_fd = -1, .wake_fd = -1, .timer_fd = -1, .now = bb_clock_us() / 1000, .alarm = BB_NEVER};
     bb_list_init(&loop->again);
     bb_status status = BB_E_NO_MEMORY;
     loop->batch = bb_mem_alloc(mem, batch_bytes());
@@ -34,12 +35,14 @@ bb_status bb_loop_init(bb_loop *loop, bb_mem *mem)
         goto failed;
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     status = status_of(errno);
-    if (loop->epoll_fd < 0 || loop->wake_fd < 0)
+    if (loop->epoll_fd < 0 || loop->wake_fd < 0 || loop->timer_fd < 0)
         goto failed;
-    /* The wake-up has no watch. It is never read: each write is a new edge. */
+    /* Wake-up and timer have no watch. They are never read: each write, each time the timer goes off, is a new edge. */
     struct epoll_event wake = {.events = EPOLLIN | EPOLLET, .data.ptr = NULL};
-    if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->wake_fd, &wake) == 0)
+    if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->wake_fd, &wake) == 0 &&
+        epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->timer_fd, &wake) == 0)
         return BB_OK;
     status = status_of(errno);
 failed:
@@ -49,12 +52,14 @@ failed:
 
 void bb_loop_deinit(bb_loop *loop)
 {
+    if (loop->timer_fd >= 0)
+        close(loop->timer_fd);
     if (loop->wake_fd >= 0)
         close(loop->wake_fd);
     if (loop->epoll_fd >= 0)
         close(loop->epoll_fd);
     bb_mem_free(loop->mem, loop->batch, batch_bytes());
-    loop->wake_fd = loop->epoll_fd = -1;
+    loop->timer_fd = loop->wake_fd = loop->epoll_fd = -1;
     loop->batch = NULL;
 }
 
@@ -95,18 +100,19 @@ void bb_loop_again(bb_loop *loop, bb_watch *watch)
         bb_list_append(&loop->again, &watch->again);
 }
 
-static int timeout_until(const bb_loop *loop, bb_time until)
+static void set_alarm(bb_loop *loop, bb_time at)
 {
-    if (until <= loop->now || !bb_list_empty(&loop->again))
-        return 0;
-    if (until == BB_NEVER)
-        return -1;
-    return until - loop->now < INT_MAX ? (int)(until - loop->now) : INT_MAX;
+    struct itimerspec when = {.it_value = {.tv_sec = (time_t)(at / 1000), .tv_nsec = (long)(at % 1000) * 1000000}};
+    BB_CHECK(timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) == 0);
+    loop->alarm = at;
 }
 
 void bb_loop_wait(bb_loop *loop, bb_time until)
 {
-    int n = epoll_wait(loop->epoll_fd, loop->batch, BB_LOOP_EVENTS_MAX, timeout_until(loop, until));
+    bool wait = until > loop->now && bb_list_empty(&loop->again);
+    if (wait && until < loop->alarm)
+        set_alarm(loop, until);
+    int n = epoll_wait(loop->epoll_fd, loop->batch, BB_LOOP_EVENTS_MAX, wait ? -1 : 0);
     BB_CHECK(n >= 0 || errno == EINTR);
     loop->batch_at = 0;
     loop->batch_now = n > 0 ? (unsigned)n : 0;
@@ -127,6 +133,8 @@ static unsigned events_of(uint32_t system)
 void bb_loop_dispatch(bb_loop *loop)
 {
     loop->now = bb_clock_us() / 1000;
+    if (loop->now >= loop->alarm)
+        loop->alarm = BB_NEVER;
     bb_list again; /* those that ask for another turn during this one come in the next */
     bb_list_init(&again);
     bb_list_splice(&again, &loop->again);

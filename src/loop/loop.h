@@ -9,6 +9,8 @@
  *               bb_loop_dispatch(loop)                    calls the watches that have events
  *               ... the inbox, the timers, and everything that has to be sent
  *
+ * Deadlines A timer of the kernel's ends a wait. It is set when a deadline is earlier than the one it stands at, and
+ * left alone otherwise, so that a turn does not pay for it: a deadline that moved away costs one turn for nothing.
  * Edges     An event is told once. Its owner reads until the socket is drained (a read that was shorter than its buffer
  *           will do, unless BB_HANGUP was told too), or calls bb_loop_again to go on in the next turn.
  * Memory    Watches live inside their owners; the loop's own memory is a fixed array from the bb_mem passed in.
@@ -47,8 +49,9 @@ typedef struct bb_loop {
     bb_mem *mem;
     struct epoll_event *batch; /* the events of this turn */
     unsigned batch_now, batch_at;
-    int epoll_fd, wake_fd;
-    bb_time now; /* read once per turn, by bb_loop_dispatch */
+    int epoll_fd, wake_fd, timer_fd;
+    bb_time now;   /* read once per turn, by bb_loop_dispatch */
+    bb_time alarm; /* when the timer goes off; BB_NEVER: it is not set */
     bb_list again;
 } bb_loop;
 

@@ -188,6 +188,34 @@ static void waiting_ends_at_the_deadline(void **state)
     bb_loop_dispatch(&loop); /* reads the clock */
     assert_true(bb_loop_now(&loop) >= start + 20);
     bb_loop_wait(&loop, start); /* has passed */
+    bb_time next = bb_loop_now(&loop) + 20;
+    bb_loop_wait(&loop, next); /* the timer was never read, and goes off again all the same */
+    bb_loop_dispatch(&loop);
+    assert_true(bb_loop_now(&loop) >= next);
+    bb_loop_deinit(&loop);
+}
+
+/* Wait until `until` as a worker does: turn by turn. Returns how many turns there were. */
+static unsigned turns_until(bb_loop *loop, bb_time until)
+{
+    unsigned turns = 0;
+    for (; bb_loop_now(loop) < until; turns++) {
+        bb_loop_wait(loop, until);
+        bb_loop_dispatch(loop);
+    }
+    return turns;
+}
+
+static void a_deadline_that_moved_away_costs_one_turn(void **state)
+{
+    bb_loop loop;
+    assert_int_equal(bb_loop_init(&loop, &mem), BB_OK);
+    bb_time start = bb_loop_now(&loop);
+    bb_loop_wake(&loop);
+    bb_loop_wait(&loop, start + 20); /* is woken long before */
+    bb_loop_dispatch(&loop);
+    assert_in_range(turns_until(&loop, start + 60), 1, 2);
+    assert_in_range(turns_until(&loop, bb_loop_now(&loop) + 10), 1, 1);
     bb_loop_deinit(&loop);
 }
 
@@ -223,6 +251,7 @@ int main(void)
         cmocka_unit_test(a_watch_may_ask_for_the_next_turn),
         cmocka_unit_test(a_removed_watch_can_move_to_another_loop),
         cmocka_unit_test(waiting_ends_at_the_deadline),
+        cmocka_unit_test(a_deadline_that_moved_away_costs_one_turn),
         cmocka_unit_test(any_thread_can_wake_the_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
