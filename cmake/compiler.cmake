@@ -34,7 +34,8 @@ if(BUSBAR_LTO)
     if(NOT CMAKE_C_COMPILER_ID STREQUAL "GNU")
         message(FATAL_ERROR "BUSBAR_LTO is set up for gcc only; the compiler is ${CMAKE_C_COMPILER_ID}")
     endif()
-    # Fat objects: tools/check_symbols.py reads the symbols of the core's libraries with plain nm.
+    # Fat objects hold both kinds of code: programs for users are optimised as a whole when they are linked (bb_program
+    # in modules.cmake), tests and benchmarks take what is compiled already, which links faster.
     target_compile_options(bb_options INTERFACE -flto=auto -ffat-lto-objects)
-    target_link_options(bb_options INTERFACE -flto=auto)
+    target_link_options(bb_options INTERFACE $<IF:$<BOOL:$<TARGET_PROPERTY:BB_WHOLE_PROGRAM>>,-flto=auto,-fno-lto>)
 endif()

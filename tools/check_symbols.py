@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 CORE = "base wire topic message auth session retain broker".split()
+SYMBOL = re.compile(r"\s*\d+: [0-9a-f]+\s+\S+ \S+\s+(?:GLOBAL|WEAK)\s+\S+\s+(\S+) (\S+)\s*")
 LIST = pathlib.Path(__file__).with_name("core-symbols.txt")
 
 
@@ -24,16 +25,17 @@ def allowed_symbols(text):
 def symbols(library):
     """The names that a static library defines, and for each undefined name the object files that ask for it."""
     defined, undefined, member = set(), {}, library.name
-    listing = subprocess.run(["nm", "--extern-only", str(library)], check=True, capture_output=True, text=True).stdout
-    for line in listing.splitlines():
-        if line.endswith(":"):
-            member = f"{library.name}({line[:-1]})"
-        elif match := re.fullmatch(r"\s+[Uvw] (\S+)", line):
-            undefined.setdefault(match[1], []).append(member)
-        elif match := re.fullmatch(r"[0-9a-f]+ [A-Za-z] (\S+)", line):
-            defined.add(match[1])
-        elif line:
-            raise ValueError(f"nm says of {library} what is not understood here: {line}")
+    # Not nm: of objects that can be optimised at link time it shows the symbols before that, without memcpy and its like.
+    listing = subprocess.run(["readelf", "--syms", "--wide", str(library)], check=True, capture_output=True, text=True)
+    for line in listing.stdout.splitlines():
+        if match := re.match(r"File: .*\((.+)\)$", line):
+            member = f"{library.name}({match[1]})"
+        elif match := SYMBOL.fullmatch(line):
+            section, name = match.groups()
+            if section == "UND":
+                undefined.setdefault(name, []).append(member)
+            else:
+                defined.add(name)
     return defined, undefined
 
 
