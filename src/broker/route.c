@@ -170,11 +170,13 @@ static bb_route *find_anew(bb_broker *broker, bb_span topic, const bb_topic_key 
     gathering g = {.broker = broker};
     /* The sums first, the look-up second: a change in between makes the answer stale, never silently wrong. */
     uint64_t own_sum = bb_generations_sum(&broker->generations, key), shared_sum = 0, workers = 0;
+    bb_index_search search;
+    bb_index_search_begin(broker->index, topic, &search);
     if (broker->interest) {
         shared_sum = bb_generations_sum(bb_interest_generations(broker->interest), key);
         workers = bb_interest_lookup(broker->interest, topic, see_group, &g) & ~(1ull << broker->worker);
     }
-    bb_index_match(broker->index, topic, see_filter, &g);
+    bb_index_search_end(&search, see_filter, &g);
     bb_route *route = g.failed ? NULL : make_route(&g, topic, key);
     give_up(&g);
     if (!route)
@@ -267,6 +269,18 @@ static bool grow_cache(bb_broker *broker)
     return true;
 }
 
+/* way_for will look at what stands where a route with this hash goes: bring it near while the route is being found. */
+static void expect_way_for(const bb_route_cache *cache, uint64_t hash)
+{
+    enum { LINE = 64 };
+    if (!cache->sets_count)
+        return;
+    const bb_route_set *set = set_of(cache, hash);
+    for (unsigned i = 0; i < BB_ROUTE_WAYS; i++)
+        for (size_t at = 0; at < offsetof(bb_route, workers); at += LINE)
+            __builtin_prefetch((const uint8_t *)set->ways[i].route + at);
+}
+
 /* Where a new route goes: a free way, then one whose route is out of date, then whose turn it is. */
 static way *way_for(bb_broker *broker, uint64_t hash)
 {
@@ -313,6 +327,8 @@ const bb_route *bb_route_find(bb_broker *broker, bb_span topic, uint64_t hash)
         return found->route;
     }
     bb_count(&broker->stats.route_misses, 1);
+    if (!found)
+        expect_way_for(&broker->routes, hash);
     bb_topic_key key = bb_topic_key_with_hash(topic, hash, &broker->seed);
     bb_route *route = find_anew(broker, topic, &key);
     return route ? remember(broker, route, found) : NULL;

@@ -535,14 +535,6 @@ void bb_subscription_filter(const bb_subscription *subscription, bb_filter *out)
 
 /* ---- Matching. */
 
-typedef struct index_probe {
-    const bb_table *table;
-    uint64_t fingerprint;
-    uint8_t slot;
-    filter_entry *entry; /* the first that may be it */
-    bb_table_cursor cursor;
-} index_probe;
-
 typedef struct match_visit {
     bb_index_visit *visit;
     void *context;
@@ -562,55 +554,63 @@ static bool entry_matches(const filter_entry *entry, uint8_t slot, bb_span topic
     return slot == SLOT_EXACT ? bb_span_equal(entry_text(entry), topic) : bb_filter_matches(entry_text(entry), topic);
 }
 
-/* What to look up for this topic. */
-static int probes_plan(const bb_index *index, bb_span topic, index_probe *probes)
+static void plan_probe(bb_index_search *search, const bb_table *table, uint64_t fingerprint, uint32_t slot)
 {
-    int count = 0;
-    probes[count++] = (index_probe){.table = &index->exact,
-                                    .fingerprint = bb_shape_apply_exact(bb_hash(topic, &index->seed), &index->seed),
-                                    .slot = SLOT_EXACT};
+    search->probes[search->count++] = (struct bb_index_probe){table, fingerprint, slot};
+    bb_table_prefetch(table, fingerprint);
+}
+
+/* Memory is what a match waits for. So all probes ask for theirs before the first one reads: here for the places in the
+ * tables, then for the entries. */
+void bb_index_search_begin(const bb_index *index, bb_span topic, bb_index_search *search)
+{
+    search->index = index;
+    search->topic = topic;
+    search->count = 0;
+    uint64_t exact = bb_shape_apply_exact(bb_hash(topic, &index->seed), &index->seed);
+    plan_probe(search, &index->exact, exact, SLOT_EXACT);
     if (index->shapes_used == 0)
-        return count;
+        return;
     bb_topic_mask mask;
     bb_topic_mask_init(&mask, topic, &index->seed);
     for (uint32_t i = 0; i < index->shapes_used; i++) {
         const shape_slot *slot = &index->shapes[i];
         if (slot->filters > 0 && bb_shape_admits(slot->shape, &mask))
-            probes[count++] = (index_probe){.table = &index->wild,
-                                            .fingerprint = bb_shape_apply(slot->shape, &mask, &index->seed),
-                                            .slot = (uint8_t)i};
+            plan_probe(search, &index->wild, bb_shape_apply(slot->shape, &mask, &index->seed), i);
     }
-    return count;
 }
 
-/* Memory is what a match waits for. So all probes ask for theirs before the first one reads: places in the table, then
- * entries. */
-static void probes_look_up(const bb_index *index, index_probe *probes, int count)
+/* The first entry that may be what a probe looks for, or NULL. */
+static filter_entry *look_up(const struct bb_index_probe *probe, bb_table_cursor *cursor)
 {
-    for (int i = 0; i < count; i++)
-        bb_table_prefetch(probes[i].table, probes[i].fingerprint);
-    for (int i = 0; i < count; i++) {
-        index_probe *probe = &probes[i];
-        probe->entry = bb_table_first(probe->table, probe->fingerprint, &probe->cursor);
-        if (!probe->entry)
-            continue;
-        __builtin_prefetch(probe->entry);
-        __builtin_prefetch(probe->entry->text);
+    filter_entry *entry = bb_table_first(probe->table, probe->fingerprint, cursor);
+    if (!entry)
+        return NULL;
+    __builtin_prefetch(entry);
+    __builtin_prefetch(entry->text);
+    return entry;
+}
+
+void bb_index_search_end(const bb_index_search *search, bb_index_visit *visit, void *context)
+{
+    match_visit match = {visit, context};
+    filter_entry *first[BB_SHAPES_MAX + 1];
+    bb_table_cursor cursors[BB_SHAPES_MAX + 1];
+    for (uint32_t i = 0; i < search->count; i++)
+        first[i] = look_up(&search->probes[i], &cursors[i]);
+    for (uint32_t i = 0; i < search->count; i++) {
+        filter_entry *entry = first[i];
+        while (entry && !entry_matches(entry, (uint8_t)search->probes[i].slot, search->topic))
+            entry = bb_table_next(&cursors[i]);
+        if (entry)
+            visit_entry(&match, entry);
     }
+    bb_trie_match(&search->index->trie, search->topic, visit_entry, &match);
 }
 
 void bb_index_match(const bb_index *index, bb_span topic, bb_index_visit *visit, void *context)
 {
-    match_visit match = {visit, context};
-    index_probe probes[SLOTS];
-    int count = probes_plan(index, topic, probes);
-    probes_look_up(index, probes, count);
-    for (int i = 0; i < count; i++) {
-        filter_entry *entry = probes[i].entry;
-        while (entry && !entry_matches(entry, probes[i].slot, topic))
-            entry = bb_table_next(&probes[i].cursor);
-        if (entry)
-            visit_entry(&match, entry);
-    }
-    bb_trie_match(&index->trie, topic, visit_entry, &match);
+    bb_index_search search;
+    bb_index_search_begin(index, topic, &search);
+    bb_index_search_end(&search, visit, context);
 }

@@ -149,6 +149,22 @@ bb_group *bb_subscription_group(const bb_subscription *subscription); /* NULL fo
 typedef void bb_index_visit(void *context, bb_subscribers *subscribers, bb_group *groups);
 void bb_index_match(const bb_index *index, bb_span topic, bb_index_visit *visit, void *context);
 
+/* The same in two steps, for who has other memory to wait for in between: the first asks for what the second reads. The
+ * index must not be changed from the first to the end of the second, and `topic` must stay. */
+typedef struct bb_index_search { /* private to index.c */
+    const bb_index *index;
+    bb_span topic;
+    uint32_t count;
+    struct bb_index_probe {
+        const void *table;
+        uint64_t fingerprint;
+        uint32_t slot;
+    } probes[BB_SHAPES_MAX + 1];
+} bb_index_search;
+
+void bb_index_search_begin(const bb_index *index, bb_span topic, bb_index_search *search);
+void bb_index_search_end(const bb_index_search *search, bb_index_visit *visit, void *context);
+
 /* The group with this fingerprint, or NULL. */
 bb_group *bb_index_group(const bb_index *index, uint64_t group_hash);
 
