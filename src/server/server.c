@@ -55,7 +55,10 @@ static bool open_listener(bb_server *server, const bb_listener_settings *wanted)
     bb_text error = bb_text_on(wrong, sizeof wrong);
     bb_address address;
     const bb_tcp_settings *tcp = &server->settings.tcp;
-    const bb_tcp_options options = {tcp->keep_idle_s, tcp->keep_interval_s, tcp->keep_count, tcp->user_timeout_ms};
+    const bb_tcp_options options = {.keepalive_idle_s = tcp->keep_idle_s,
+                                    .keepalive_interval_s = tcp->keep_interval_s,
+                                    .keepalive_probes = tcp->keep_count,
+                                    .user_timeout_ms = tcp->user_timeout_ms};
     const char *bad = bb_address_parse(bb_span_text(bb_listener_text(wanted, text)), &address);
     if (bad)
         bb_text_puts(&error, bad);

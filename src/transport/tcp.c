@@ -179,6 +179,16 @@ static const bb_transport_ops connecting_ops = {
     .explain = bb_socket_explain,
 };
 
+/* The port is chosen when it is known whom we connect to: each pair of addresses has all ports for itself. */
+static bool bind_from(int fd, const bb_address *from)
+{
+    bb_address any_port = *from;
+    any_port.port = 0;
+    struct sockaddr_storage system;
+    socklen_t size = (socklen_t)bb_address_to_system(&any_port, &system);
+    return set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1) && bind(fd, (struct sockaddr *)&system, size) == 0;
+}
+
 static bool begin_to_connect(int fd, const bb_address *address)
 {
     struct sockaddr_storage system;
@@ -189,7 +199,8 @@ static bool begin_to_connect(int fd, const bb_address *address)
 bool bb_tcp_connect(const bb_address *address, const bb_tcp_options *options, bb_transport *out, bb_text *error)
 {
     int fd = open_socket(address);
-    if (fd < 0 || !set_options(fd, options) || !begin_to_connect(fd, address))
+    if (fd < 0 || !set_options(fd, options) || (options->from && !bind_from(fd, options->from)) ||
+        !begin_to_connect(fd, address))
         return refuse(fd, address, bb_socket_error_text(errno), error);
     *out = (bb_transport){.ops = &connecting_ops, .fd = fd};
     return true;

@@ -19,6 +19,7 @@ typedef struct bb_tcp_options {
     uint32_t keepalive_interval_s; /* and again after this */
     uint32_t keepalive_probes;     /* so often, then the connection is broken */
     uint32_t user_timeout_ms; /* a peer that acknowledges nothing of what we sent is gone after this; 0: the system's */
+    const bb_address *from;   /* connecting: our own address; its port is not looked at. NULL: the system chooses */
 } bb_tcp_options;
 
 typedef enum bb_accept {

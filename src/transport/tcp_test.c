@@ -260,6 +260,24 @@ static void without_files_the_peer_waits(void **state)
     close(client);
 }
 
+static void a_connection_comes_from_the_chosen_address(void **state)
+{
+    bb_tcp_listener listener = listen_at("127.0.0.1:0");
+    const bb_address from = {.ip = {127, 0, 0, 9}, .port = 4711, .family = BB_FAMILY_IPV4};
+    const bb_tcp_options from_there = {.from = &from};
+    char buffer[128];
+    bb_text error = bb_text_on(buffer, sizeof buffer);
+    bb_transport transport, accepted;
+    bb_address peer;
+    assert_true(bb_tcp_connect(&listener.address, &from_there, &transport, &error));
+    wait_for(listener.fd, POLLIN);
+    assert_int_equal(bb_tcp_accept(&listener, &accepted, &peer), BB_ACCEPT_OK);
+    assert_memory_equal(peer.ip, from.ip, sizeof peer.ip);
+    bb_transport_close(&accepted);
+    bb_transport_close(&transport);
+    bb_tcp_listener_close(&listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +291,7 @@ int main(void)
         cmocka_unit_test(an_address_of_another_machine_is_refused),
         cmocka_unit_test(both_versions_of_ip_share_a_port),
         cmocka_unit_test(without_files_the_peer_waits),
+        cmocka_unit_test(a_connection_comes_from_the_chosen_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
