@@ -203,6 +203,43 @@ static void memory_does_not_come_back(void **state)
     fail_everywhere(2, UINT64_MAX);
 }
 
+/* How many PUBLISH packets have come? */
+static unsigned publishes_of(client *c)
+{
+    unsigned count = 0;
+    for (received in; client_next(c, &in);)
+        count += in.header.type == BB_PUBLISH;
+    return count;
+}
+
+/* A QoS 2 message whose PUBREC refuses it was not handed on: its publisher may send it again [MQTT-4.3.3-9]. */
+static void what_is_refused_was_not_handed_on(void **state)
+{
+    unsigned refused = 0;
+    for (uint64_t at = 1; at <= 20; at++) {
+        world w;
+        client publisher, subscriber;
+        received in;
+        world_start(&w, 1);
+        joins(&publisher, &w, "p");
+        joins(&subscriber, &w, "s");
+        client_subscribe(&subscriber, 1, "a", 0);
+        expect_suback(&subscriber, BB_SUBACK, 1, 0);
+        w.fail_at = w.allocations + at;
+        w.fail_count = 1;
+        client_publish(&publisher, "a", "x", (publishing){.qos = 2, .id = 1});
+        bool has_answer = client_next(&publisher, &in) && in.header.type == BB_PUBREC;
+        if (has_answer && in.body.len > 2 && in.body.data[2] >= 0x80) {
+            refused++;
+            assert_int_equal(publishes_of(&subscriber), 0);
+        }
+        client_end(&publisher);
+        client_end(&subscriber);
+        world_end(&w);
+    }
+    assert_true(refused > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +247,7 @@ int main(void)
         cmocka_unit_test(one_allocation_fails_on_two_workers),
         cmocka_unit_test(ten_allocations_fail_in_a_row),
         cmocka_unit_test(memory_does_not_come_back),
+        cmocka_unit_test(what_is_refused_was_not_handed_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

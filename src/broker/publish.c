@@ -237,13 +237,24 @@ bb_status bb_publish_content(bb_broker *broker, bb_content *content, bool *reach
     return status;
 }
 
-/* Publish and answer. The exchange of a QoS 2 message begins here: it is handed on now, and its identifier kept. */
+/* The exchange of a QoS 2 message begins: its identifier is kept, and it is handed on. In this order, so that nothing
+ * is handed on and then refused because its identifier could not be kept. */
+static bb_status begin_exchange(bb_broker *broker, bb_link *link, const inbound *in, bb_content *content, bool *reached)
+{
+    if (!bb_packet_ids_add(&link->session->inbound, broker->mem, in->packet_id))
+        return BB_E_NO_MEMORY;
+    bb_status status = bb_publish_content(broker, content, reached);
+    if (status != BB_OK)
+        (void)bb_packet_ids_remove(&link->session->inbound, broker->mem, in->packet_id);
+    return status;
+}
+
+/* Publish and answer. */
 static void hand_on(bb_broker *broker, bb_link *link, const inbound *in, bb_content *content)
 {
     bool reached;
-    bb_status status = bb_publish_content(broker, content, &reached);
-    if (status == BB_OK && in->qos == 2 && !bb_packet_ids_add(&link->session->inbound, broker->mem, in->packet_id))
-        status = BB_E_NO_MEMORY;
+    bb_status status = in->qos == 2 ? begin_exchange(broker, link, in, content, &reached)
+                                    : bb_publish_content(broker, content, &reached);
     if (status != BB_OK) {
         refuse(broker, link, in, status, NULL);
         return;
