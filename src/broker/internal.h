@@ -148,6 +148,7 @@ struct bb_broker {
     bb_seed seed;
     bb_port port;
     bb_interest *interest;
+    bool interest_left; /* taken back since the last catch_up of the port */
     _Atomic int64_t *sessions_all, *links_all;
     unsigned worker, workers;
     bb_index *index;

@@ -66,6 +66,9 @@ typedef struct bb_port {
                       bb_status *status);
     void (*walk_close)(void *shell, bb_port_walk *walk);
     void (*drain)(void *shell);
+    /* With every shard's lock held once: what other workers posted here for interest that this one has taken back is
+     * with the next `drain` then, and nothing of it is on its way any more. */
+    void (*catch_up)(void *shell);
 } bb_port;
 
 #endif

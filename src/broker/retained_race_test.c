@@ -19,7 +19,8 @@ typedef struct race {
     uint32_t value;
     bool lonely; /* one subscriber and one topic: interest comes and goes while posts are on their way */
     unsigned topic;
-    bool changing; /* subscribers come and go; else each subscribes once, and messages are deleted too */
+    bool changing; /* subscribers come and go; else each subscribes once */
+    bool deleting; /* messages are deleted, too */
 } race;
 
 static uint32_t dice(race *r, uint32_t sides)
@@ -77,7 +78,7 @@ static void some_side_moves(race *r)
 static void someone_publishes(race *r, uint8_t qos)
 {
     char value[12];
-    bool deletes = !r->changing && dice(r, 8) == 0;
+    bool deletes = r->deleting && dice(r, 8) == 0;
     snprintf(value, sizeof value, "%u", r->value++);
     client_publish(&r->publishers[dice(r, PUBLISHERS)], topics[r->lonely ? r->topic : dice(r, TOPICS)],
                    deletes ? "" : value, (publishing){.qos = qos, .id = 1, .retain = true});
@@ -149,6 +150,9 @@ static void run(uint64_t seed, uint8_t qos, bool narrow)
     race *r = test_calloc(1, sizeof *r);
     start(r, seed, narrow);
     r->changing = seed & 1;
+    /* What waits in the queue of a session outlives its subscription: a value that is deleted while there is none may
+     * still come to the next one. */
+    r->deleting = !(narrow && r->changing);
     r->lonely = seed & 2;
     r->topic = (seed >> 8) % TOPICS;
     for (unsigned step = 0; step < 400; step++) {
@@ -178,13 +182,13 @@ static void run(uint64_t seed, uint8_t qos, bool narrow)
 
 static void qos0_subscribers_end_on_what_is_stored(void **state)
 {
-    for (uint64_t seed = 1; seed <= 400; seed++)
+    for (uint64_t seed = 1; seed <= 1500; seed++)
         run(seed * 0x9e3779b97f4a7c15ull, 0, false);
 }
 
 static void qos1_subscribers_end_on_what_is_stored(void **state)
 {
-    for (uint64_t seed = 1; seed <= 400; seed++)
+    for (uint64_t seed = 1; seed <= 1500; seed++)
         run(seed * 0x9e3779b97f4a7c15ull, 1, false);
 }
 

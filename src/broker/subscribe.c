@@ -205,6 +205,17 @@ static void subscribe_all(bb_broker *broker, bb_link *link, const bb_subscribe *
     }
 }
 
+/* Posts for interest that was taken back may lie in the inbox, while what came after them was not posted here. They
+ * must not meet a new subscription: it would end on a retained value that was deleted meanwhile. */
+static void leave_behind_what_is_late(bb_broker *broker)
+{
+    if (BB_LIKELY(!broker->interest_left))
+        return;
+    broker->interest_left = false;
+    broker->port.catch_up(broker->port.shell);
+    broker->port.drain(broker->port.shell);
+}
+
 static void send_retained(bb_broker *broker, bb_session *session, const outcome *of)
 {
     for (uint32_t i = 0; i < of->count; i++) {
@@ -232,6 +243,7 @@ void bb_handle_subscribe(bb_broker *broker, bb_link *link, bb_span body)
         bb_link_fail(broker, link, BB_E_NO_MEMORY, NULL);
         return;
     }
+    leave_behind_what_is_late(broker);
     subscribe_all(broker, link, &packet, &all);
     bool answered = answer(broker, link, BB_SUBACK, packet.packet_id, bb_span_of(all.codes, all.count));
     if (answered)
@@ -242,6 +254,13 @@ void bb_handle_subscribe(bb_broker *broker, bb_link *link, bb_span body)
 }
 
 /* ---- UNSUBSCRIBE. */
+
+/* Nobody here wants what this filter brings any more. Posts for it may be on their way. */
+static void leave(bb_broker *broker, const bb_filter_key *key)
+{
+    bb_interest_remove(broker->interest, broker->mem, key, broker->worker);
+    broker->interest_left = true;
+}
 
 /* Remove one subscription. Messages that it has brought already stay; those of its group that wait go to other members.
  */
@@ -264,7 +283,7 @@ void bb_unsubscribe(bb_broker *broker, bb_session *session, bb_subscription *sub
     if (group)
         bb_shared_tell(broker, &filter, group);
     else if (broker->interest && subscription->set->count == 1)
-        bb_interest_remove(broker->interest, broker->mem, &key, broker->worker);
+        leave(broker, &key);
     bb_index_remove(broker->index, subscription, &last);
     session->subscriptions_now--;
     bb_count(&broker->stats.subscriptions, -1);

@@ -290,6 +290,11 @@ static inline void port_drain(void *shell)
     (void)side_drain(shell);
 }
 
+static inline void port_catch_up(void *shell)
+{
+    side_exchange(shell);
+}
+
 /* ---- The life of a world. */
 
 static inline bool side_start(world *w, unsigned number)
@@ -308,6 +313,7 @@ static inline bool side_start(world *w, unsigned number)
         .walk_step = port_walk_step,
         .walk_close = port_walk_close,
         .drain = port_drain,
+        .catch_up = port_catch_up,
     };
     bb_broker_options options = {
         .mem = &side->mem,

@@ -185,6 +185,15 @@ static void port_drain(void *shell)
     hand_posts(worker, bb_loop_now(&worker->loop));
 }
 
+static void port_catch_up(void *shell)
+{
+    bb_worker *worker = shell;
+    bb_retained *retained = &worker->server->retained;
+    for (unsigned i = 0; i < retained->shards_count; i++) /* who holds one may be posting for what interest was */
+        bb_retained_unlock(bb_retained_lock_number(retained, i));
+    take_inbox(worker);
+}
+
 static void look_into_inbox(bb_worker *worker)
 {
     take_inbox(worker);
@@ -511,6 +520,7 @@ bool bb_worker_connect(bb_worker *worker)
         .walk_step = port_walk_step,
         .walk_close = port_walk_close,
         .drain = port_drain,
+        .catch_up = port_catch_up,
     };
     const bb_auth auth = {.anonymous = server->settings.anonymous};
     const bb_broker_options options = {
