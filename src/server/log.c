@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -157,11 +159,25 @@ static int64_t system_now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* Whether a write waits is up to the open file, which others may share; so pipes and terminals are opened anew. */
+static int open_stderr(void)
+{
+    struct stat about;
+    int fresh = -1;
+    if (fstat(STDERR_FILENO, &about) == 0 && (S_ISFIFO(about.st_mode) || S_ISCHR(about.st_mode)))
+        fresh = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    return fresh >= 0 ? fresh : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
 static int open_destination(const char *file)
 {
-    if (!file)
-        return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    return open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    return file ? open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640) : open_stderr();
+}
+
+static bool is_socket(int fd)
+{
+    struct stat about;
+    return fstat(fd, &about) == 0 && S_ISSOCK(about.st_mode);
 }
 
 static void take_options(bb_log *log, const bb_log_options *options)
@@ -177,6 +193,7 @@ int bb_log_open(bb_log *log, const bb_log_options *options)
     int failure = log->fd < 0 ? errno : 0;
     if (failure && options->file)
         log->fd = open_destination(NULL);
+    log->is_socket = is_socket(log->fd);
     pthread_mutex_init(&log->mutex, NULL);
     take_options(log, options);
     return failure;
@@ -195,6 +212,7 @@ int bb_log_reopen(bb_log *log, const bb_log_options *options)
         failure = errno;
     if (fresh != log->fd)
         close(fresh);
+    log->is_socket = is_socket(log->fd);
     if (!failure)
         take_options(log, options);
     return failure;
@@ -209,16 +227,34 @@ void bb_log_close(bb_log *log)
     log->fd = -1;
 }
 
-/* A log that cannot be written (its disk is full, nobody reads the pipe) must not stop the server: the line is lost. */
-void bb_log_write(bb_log *log, bb_log_level level, const char *event, const bb_kv *pairs, size_t pairs_max)
+/* False: nobody takes it, or there is no room on the disk. */
+static bool put_line(bb_log *log, bb_log_level level, const char *event, const bb_kv *pairs, size_t pairs_max)
 {
     char text[BB_LOG_LINE_MAX];
     bb_log_format format = (bb_log_format)atomic_load_explicit(&log->format, memory_order_relaxed);
     size_t len = bb_log_render(text, log->now_ms(), format, level, event, pairs, pairs_max);
     ssize_t written;
     do
-        written = write(log->fd, text, len);
+        written = log->is_socket ? send(log->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL) : write(log->fd, text, len);
     while (written < 0 && errno == EINTR);
+    return written >= 0;
+}
+
+static void tell_lost(bb_log *log)
+{
+    uint64_t lost = atomic_exchange(&log->lost, 0);
+    bb_kv pairs[] = {BB_KV_U64("lines", lost), BB_KV_END};
+    if (lost && !put_line(log, BB_LOG_WARNING, "log.lost", pairs, 1))
+        atomic_fetch_add(&log->lost, lost);
+}
+
+/* A log that cannot be written must not stop the server, nor make it wait: the line is lost, and that is told later. */
+void bb_log_write(bb_log *log, bb_log_level level, const char *event, const bb_kv *pairs, size_t pairs_max)
+{
+    if (atomic_load_explicit(&log->lost, memory_order_relaxed))
+        tell_lost(log);
+    if (!put_line(log, level, event, pairs, pairs_max))
+        atomic_fetch_add(&log->lost, 1);
 }
 
 const char *bb_log_errno_text(int number)

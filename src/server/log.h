@@ -9,14 +9,16 @@
  * Trust     Values come from peers. What could forge a line or drive a terminal (control characters, bytes that are not
  *           UTF-8, marks that turn the direction of writing) is escaped, a value is cut at BB_LOG_VALUE_MAX bytes and a
  *           line at BB_LOG_LINE_MAX. Event names and keys are literals of ours and are written as they are.
- * Threads   Any thread may write at any time: a line is built on the stack and goes out in one write(). Only
- *           bb_log_limited takes a lock, and only for the count.
- * Start at  bb_log_event. */
+ * Waiting   Nobody waits for a log: where its reader does not keep up (a full pipe, a terminal that was stopped), lines
+ * are lost, counted, and told of by a line "log.lost" once there is room again. Threads   Any thread may write at any
+ * time: a line is built on the stack and goes out in one write(). Only bb_log_limited takes a lock, and only for the
+ * count. Start at  bb_log_event. */
 #ifndef BB_SERVER_LOG_H
 #define BB_SERVER_LOG_H
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/reason.h"
@@ -79,6 +81,8 @@ typedef struct bb_log_count {
 
 typedef struct bb_log {
     int fd; /* ours; reopening puts another file behind the same number */
+    _Atomic bool is_socket;
+    _Atomic uint64_t lost; /* lines that nobody took, and that have not been told of yet */
     _Atomic int level;
     _Atomic int format;
     _Atomic uint32_t rate_max;

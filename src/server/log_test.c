@@ -284,6 +284,51 @@ static void threads_do_not_mix_their_lines(void **state)
     assert_int_equal(lines, THREADS * LINES);
 }
 
+/* --- a reader that does not keep up */
+
+/* The sum of what all lines log.lost in `text` say. */
+static unsigned told_lost(const char *text)
+{
+    unsigned sum = 0, lines;
+    while ((text = strstr(text, "warning log.lost lines=")) != NULL) {
+        assert_int_equal(sscanf(strchr(text, '='), "=%u", &lines), 1);
+        sum += lines;
+        text++;
+    }
+    return sum;
+}
+
+/* Standard error becomes the writing end of a pipe for as long as the test runs. */
+static void a_reader_that_stops_costs_lines_but_nobody_waits(void **state)
+{
+    enum { MORE_THAN_A_PIPE = 1000 };
+    bb_log log;
+    const bb_log_options options = {.level = BB_LOG_INFO, .format = BB_LOG_TEXT};
+    int pipe_fds[2], stderr_kept = dup(STDERR_FILENO);
+    assert_int_equal(pipe(pipe_fds), 0);
+    dup2(pipe_fds[1], STDERR_FILENO);
+    close(pipe_fds[1]);
+    assert_int_equal(bb_log_open(&log, &options), 0);
+    dup2(stderr_kept, STDERR_FILENO);
+    close(stderr_kept);
+    static char value[500], got[1 << 20];
+    memset(value, 'x', sizeof value - 1);
+    for (int i = 0; i < MORE_THAN_A_PIPE; i++)
+        bb_log_event(&log, BB_LOG_INFO, "flood", BB_KV_TEXT("value", value), BB_KV_END);
+    ssize_t n = read(pipe_fds[0], got, sizeof got - 1);
+    assert_in_range(n, 1, sizeof got - 1);
+    got[n] = '\0';
+    unsigned lost = MORE_THAN_A_PIPE - count_of(got, " flood "), told = told_lost(got);
+    assert_in_range(lost, 1, MORE_THAN_A_PIPE - 1);
+    bb_log_event(&log, BB_LOG_INFO, "again", BB_KV_END);
+    n = read(pipe_fds[0], got, sizeof got - 1);
+    got[n > 0 ? n : 0] = '\0';
+    assert_int_equal(told + told_lost(got), lost);
+    assert_non_null(strstr(got, "info again"));
+    bb_log_close(&log);
+    close(pipe_fds[0]);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -301,6 +346,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_flood_that_stopped_is_told_by_the_flush, set_up, tear_down),
         cmocka_unit_test_setup_teardown(more_events_than_slots_share_the_last, set_up, tear_down),
         cmocka_unit_test_setup_teardown(threads_do_not_mix_their_lines, set_up, tear_down),
+        cmocka_unit_test(a_reader_that_stops_costs_lines_but_nobody_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
