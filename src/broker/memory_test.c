@@ -243,10 +243,8 @@ static void what_is_refused_was_not_handed_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_allocation_fails_on_one_worker),
-        cmocka_unit_test(one_allocation_fails_on_two_workers),
-        cmocka_unit_test(ten_allocations_fail_in_a_row),
-        cmocka_unit_test(memory_does_not_come_back),
+        cmocka_unit_test(one_allocation_fails_on_one_worker), cmocka_unit_test(one_allocation_fails_on_two_workers),
+        cmocka_unit_test(ten_allocations_fail_in_a_row),      cmocka_unit_test(memory_does_not_come_back),
         cmocka_unit_test(what_is_refused_was_not_handed_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
