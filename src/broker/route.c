@@ -272,13 +272,12 @@ static bool grow_cache(bb_broker *broker)
 /* way_for will look at what stands where a route with this hash goes: bring it near while the route is being found. */
 static void expect_way_for(const bb_route_cache *cache, uint64_t hash)
 {
-    enum { LINE = 64 };
     if (!cache->sets_count)
         return;
     const bb_route_set *set = set_of(cache, hash);
     for (unsigned i = 0; i < BB_ROUTE_WAYS; i++)
-        for (size_t at = 0; at < offsetof(bb_route, workers); at += LINE)
-            __builtin_prefetch((const uint8_t *)set->ways[i].route + at);
+        if (set->ways[i].route)
+            __builtin_prefetch(set->ways[i].route); /* its sums stand in front */
 }
 
 /* Where a new route goes: a free way, then one whose route is out of date, then whose turn it is. */
