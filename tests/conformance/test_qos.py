@@ -384,7 +384,7 @@ def test_queued_messages_come_in_order_after_resent_ones_4_6_0_5(clients, versio
     pub.publish(topic, "1", 1)
     sub.expect(PUBLISH)
     sub.expect(PUBLISH)
-    sub.close()
+    sub.disconnect()
     for number in range(2, 40):
         pub.publish(topic, str(number), 1)
     sub.open()
