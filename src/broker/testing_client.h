@@ -183,12 +183,13 @@ static inline size_t client_give_direct(client *c, const uint8_t *bytes, size_t 
     return n;
 }
 
-static inline size_t client_give(client *c, const uint8_t *bytes, size_t len)
+/* At most `piece` bytes, unless they go straight to their place. */
+static inline size_t client_give(client *c, const uint8_t *bytes, size_t len, size_t piece)
 {
     size_t n = client_give_direct(c, bytes, len);
     if (n)
         return n;
-    n = c->chunk && c->chunk < len ? c->chunk : len;
+    n = piece < len ? piece : len;
     uint8_t *rest = realloc(c->rest, c->rest_len + n);
     BB_CHECK(rest != NULL);
     memcpy(rest + c->rest_len, bytes, n);
@@ -201,8 +202,10 @@ static inline size_t client_give(client *c, const uint8_t *bytes, size_t len)
 
 static inline void client_send(client *c, const void *bytes, size_t len)
 {
+    enum { PIECES_MAX = 512 }; /* what is not whole is copied for each piece, so many small ones take minutes */
+    size_t least = len / PIECES_MAX + 1, piece = !c->chunk ? len : c->chunk > least ? c->chunk : least;
     for (size_t done = 0; done < len && c->open && c->link.state != BB_LINK_ENDED;)
-        done += client_give(c, (const uint8_t *)bytes + done, len - done);
+        done += client_give(c, (const uint8_t *)bytes + done, len - done, piece);
     world_settle_unless_manual(c->world);
 }
 
