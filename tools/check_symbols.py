@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-CORE = "base wire topic message journal auth session retain broker".split()
+CORE = "base wire topic message journal auth session retain broker client".split()
 SYMBOL = re.compile(r"\s*\d+: [0-9a-f]+\s+\S+ \S+\s+(?:GLOBAL|WEAK)\s+\S+\s+(\S+) (\S+)\s*")
 LIST = pathlib.Path(__file__).with_name("core-symbols.txt")
 

@@ -46,7 +46,7 @@ typedef enum bb_client_result {
     BB_CLIENT_OFFLINE = 2,    /* this needs a connection, and there is none */
     BB_CLIENT_FULL = 3,       /* the store did not take it: try again after BB_CLIENT_PUBLISHED */
     BB_CLIENT_TOO_LARGE = 4,  /* larger than the server accepts, than MQTT allows, or than the buffer can ever hold */
-    BB_CLIENT_INVALID = 5,    /* MQTT does not allow it: a topic with wildcards, a QoS of 3, a list too long ... */
+    BB_CLIENT_INVALID = 5,    /* MQTT does not allow it: a topic with wildcards, text that is not UTF-8 ... */
     BB_CLIENT_UNSUPPORTED = 6 /* this client was built without it, or the server said that it does not offer it */
 } bb_client_result;
 
@@ -115,11 +115,11 @@ BB_API void bb_client_ram_store_init(bb_client_ram_store *ram, void *memory, siz
 
 /* Topic aliases, 5.0: topics that the other side knows already are not sent again. For each direction, memory in which
  * the topics are kept, with 8 bytes more for each. */
-typedef struct bb_client_aliases {
-    bb_client_ram_store in, out; /* private */
+typedef struct bb_client_aliases { /* private */
+    const struct bb_client_alias_functions *functions;
+    bb_client_ram_store in, out;
     uint16_t in_max, out_max, out_used;
-    bool (*learn)(struct bb_client_aliases *aliases, uint16_t alias, bb_span *topic);
-    uint16_t (*find)(struct bb_client_aliases *aliases, uint16_t limit, bb_span *topic);
+    bool out_fresh;
 } bb_client_aliases;
 
 /* `in_max` is what the server may use at most; memory that is full makes the client disconnect with 0x97, so that `in`
@@ -212,7 +212,7 @@ typedef struct bb_client_options {
     uint8_t redirects_max; /* at most so many without a lasting connection between them; 0: 3 */
 } bb_client_options;
 
-/* ---- Events. Their spans live until the next call of bb_client_next. */
+/* ---- Events. Their spans live until the next call of bb_client_next or bb_client_input. */
 
 typedef enum bb_client_event_type {
     BB_CLIENT_OPEN = 1,
@@ -247,6 +247,7 @@ typedef struct bb_client_server {
 typedef struct bb_client_connected_event {
     bb_client_event_type type;
     bool session_present;
+    bb_client_result birth; /* OK, or why the birth was not published */
     bb_client_server server;
     bb_span properties; /* as they came: assigned client id, response information, reason string ... */
 } bb_client_connected_event;
@@ -312,17 +313,20 @@ typedef union bb_client_event {
 /* ---- The client. Visible only so that you can place it: everything in it is private. */
 typedef struct bb_client {
     const bb_client_options *options;
-    bb_time now, heard_at, sent_at, due, connected_at;
-    bb_client_server server;
-    bb_client_message_event message; /* the one that is coming in */
-    const char *clause;
+    uint8_t state, cause, code, answer, answer_code, redirects;
+    bool send_begun;
+    uint16_t flags, quota, send_id, sent_until, next_id, stream_id, message_id, answer_id, birth_id;
+    uint16_t subscribe_first, subscribe_left;
     size_t in_start, in_end, in_kept, out_start, out_end;
-    uint32_t message_left, random, attempt;
+    uint32_t message_left;
     uint32_t stream_left, stream_offset; /* of the message that is being published piece by piece */
     uint32_t send_left, send_offset;     /* of the record that is being sent */
-    size_t subscribe_at;
-    uint16_t stream_id, send_id, sent_until, next_id, quota, answer_id, subscribe_first, birth_id;
-    uint8_t state, cause, code, flags, answer, redirects, stream_state;
+    uint32_t sent_at, heard_at, give_up_at, connected_at, retry_ms, attempt, random;
+    size_t redirect_len, redirect_new, assigned_len;
+    const char *clause;
+    bb_time now;
+    bb_client_server server;
+    bb_client_message_event message; /* the one that is coming in */
 } bb_client;
 
 /* Make a client, stopped, out of `options`. With a store that has records from before a reset, the client goes on with

@@ -17,7 +17,12 @@ _Noreturn void bb_check_failed(const char *file, int line, const char *expressio
 #define BB_LIKELY(x) __builtin_expect(!!(x), 1)
 #define BB_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
+/* BB_TERSE is for devices whose flash is counted in kilobytes: checks and faults that say nothing, but hold. */
+#ifdef BB_TERSE
+#define BB_CHECK(expression) (BB_LIKELY(expression) ? (void)0 : __builtin_trap())
+#else
 #define BB_CHECK(expression) (BB_LIKELY(expression) ? (void)0 : bb_check_failed(__FILE__, __LINE__, #expression))
+#endif
 
 #ifdef BB_SLOW_CHECKS
 #define BB_CHECK_SLOW(expression) BB_CHECK(expression)

@@ -3,14 +3,13 @@
 #include "base/check.h"
 
 typedef struct row {
-    uint8_t code;
     const char *name;
     const char *text;
 } row;
 
-static const row rows[BB_STATUS_COUNT] = {[BB_OK] = {0x00, "ok", "success"},
-                                          [BB_MORE] = {0x00, "more", "more bytes are needed"},
-#define X(name, lower, code, text) [BB_E_##name] = {code, lower, text},
+static const row rows[BB_STATUS_COUNT] = {[BB_OK] = {"ok", "success"},
+                                          [BB_MORE] = {"more", "more bytes are needed"},
+#define X(name, lower, code, text) [BB_E_##name] = {lower, text},
                                           BB_REASON_MAP(X)
 #undef X
 };
@@ -19,12 +18,6 @@ const char *bb_status_name(bb_status status)
 {
     BB_CHECK(status < BB_STATUS_COUNT);
     return rows[status].name;
-}
-
-uint8_t bb_status_code(bb_status status)
-{
-    BB_CHECK(status < BB_STATUS_COUNT);
-    return rows[status].code;
 }
 
 const char *bb_status_text(bb_status status)

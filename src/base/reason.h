@@ -100,8 +100,10 @@ typedef struct bb_fault {
 /* Fill `fault` (NULL is allowed) and return its status, so that a check is one line. */
 static inline bb_status bb_fault_set(bb_fault *fault, bb_status status, size_t offset, const char *clause)
 {
+#ifndef BB_TERSE
     if (fault)
         *fault = (bb_fault){status, (uint32_t)offset, clause};
+#endif
     return status;
 }
 

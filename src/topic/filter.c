@@ -1,5 +1,5 @@
 /* filter.c - which texts are topic filters, and what they match. */
-#include "topic/topic.h"
+#include "topic/name.h"
 
 #define SHARE "$share/"
 

@@ -1,5 +1,5 @@
 /* name.c - which texts are topic names. */
-#include "topic/topic.h"
+#include "topic/name.h"
 
 bb_status bb_topic_check(bb_span topic, uint32_t levels_max, uint32_t bytes_max)
 {

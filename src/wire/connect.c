@@ -1,5 +1,4 @@
 #include "wire/property_read.h"
-#include "wire/put.h"
 #include "wire/wire.h"
 
 /* The connect flags, 3.1.2.3. */
@@ -150,55 +149,41 @@ static unsigned connect_flags(const bb_connect_parts *parts)
     return flags | (parts->password.data ? PASSWORD_FLAG : 0u);
 }
 
-/* What a field that is not there takes is nothing, and what one that is too long takes is more than fits. */
-static size_t binary_size(bb_span bytes)
+static void add_list(bb_frame *frame, bb_version version, bb_span properties, bb_span more)
 {
-    return bytes.len > UINT16_MAX ? BB_REMAINING_MAX : bytes.data ? 2 + bytes.len : 0;
+    if (version != BB_MQTT_5)
+        return;
+    bb_frame_varint(frame, properties.len + more.len);
+    bb_frame_bytes(frame, properties);
+    bb_frame_bytes(frame, more);
 }
 
-static size_t list_size(bb_version version, bb_span properties)
+bool bb_connect_frame(bb_frame *out, const bb_connect_parts *parts)
 {
-    return version == BB_MQTT_5 ? bb_varint_size(properties.len) + properties.len : 0;
-}
-
-static size_t connect_remaining(const bb_connect_parts *parts)
-{
-    enum { NAME_LEVEL_FLAGS_KEEP_ALIVE = 10, EMPTY_CLIENT_ID = 2 };
-    size_t size = NAME_LEVEL_FLAGS_KEEP_ALIVE + list_size(parts->version, parts->properties);
-    size += parts->client_id.data ? binary_size(parts->client_id) : EMPTY_CLIENT_ID;
-    if (parts->will_topic.data)
-        size += list_size(parts->version, parts->will_properties) + binary_size(parts->will_topic) +
-                binary_size(parts->will_payload) + (parts->will_payload.data ? 0 : 2);
-    return size + binary_size(parts->user_name) + binary_size(parts->password);
-}
-
-static uint8_t *put_list(uint8_t *at, bb_version version, bb_span properties)
-{
-    return version == BB_MQTT_5 ? bb_put_bytes(bb_put_varint(at, properties.len), properties) : at;
+    BB_CHECK(parts->version != BB_MQTT_31 && parts->will_qos <= 2);
+    bb_frame_begin(out);
+    bb_frame_binary(out, BB_SPAN_LITERAL("MQTT"));
+    bb_frame_number(out, (uint32_t)parts->version << 8 | connect_flags(parts), 2);
+    bb_frame_number(out, parts->keep_alive_s, 2);
+    add_list(out, parts->version, parts->properties, parts->more_properties);
+    bb_frame_binary(out, parts->client_id);
+    if (parts->will_topic.data) {
+        add_list(out, parts->version, parts->will_properties, BB_SPAN_NONE);
+        bb_frame_binary(out, parts->will_topic);
+        bb_frame_binary(out, parts->will_payload);
+    }
+    if (parts->user_name.data)
+        bb_frame_binary(out, parts->user_name);
+    if (parts->password.data)
+        bb_frame_binary(out, parts->password);
+    return bb_frame_end(out, BB_CONNECT << 4, 0);
 }
 
 size_t bb_connect_encode(uint8_t *out, size_t cap, const bb_connect_parts *parts)
 {
-    BB_CHECK(parts->version != BB_MQTT_31 && parts->will_qos <= 2);
-    size_t remaining = connect_remaining(parts);
-    if (remaining > BB_REMAINING_MAX || bb_packet_size(remaining) > cap)
+    bb_frame frame;
+    if (!bb_connect_frame(&frame, parts) || frame.size > cap)
         return 0;
-
-    uint8_t *at = bb_put_header(out, BB_CONNECT, 0, remaining);
-    at = bb_put_binary(at, BB_SPAN_LITERAL("MQTT"));
-    at = bb_put_u8(at, (uint8_t)parts->version);
-    at = bb_put_u8(at, (uint8_t)connect_flags(parts));
-    at = bb_put_u16(at, parts->keep_alive_s);
-    at = put_list(at, parts->version, parts->properties);
-    at = bb_put_binary(at, parts->client_id);
-    if (parts->will_topic.data) {
-        at = put_list(at, parts->version, parts->will_properties);
-        at = bb_put_binary(at, parts->will_topic);
-        at = bb_put_binary(at, parts->will_payload);
-    }
-    if (parts->user_name.data)
-        at = bb_put_binary(at, parts->user_name);
-    if (parts->password.data)
-        at = bb_put_binary(at, parts->password);
-    return (size_t)(at - out);
+    bb_frame_copy(&frame, out);
+    return frame.size;
 }

@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/reason.h"
 #include "base/span.h"
+#include "wire/frame.h"
 #include "wire/property.h"
 
 typedef enum bb_version { BB_MQTT_31 = 3, BB_MQTT_311 = 4, BB_MQTT_5 = 5 } bb_version;
@@ -85,12 +86,16 @@ typedef struct bb_connect_parts {
     bool clean_start;
     uint16_t keep_alive_s;
     bb_span client_id, user_name, password;
-    bb_span properties; /* encoded list; 5.0 only, as are those of the will */
-    bb_span will_topic; /* data NULL: no will */
+    bb_span properties;      /* encoded list; 5.0 only, as are those of the will */
+    bb_span more_properties; /* which follow them, encoded, too */
+    bb_span will_topic;      /* data NULL: no will */
     bb_span will_payload, will_properties;
     uint8_t will_qos;
     bool will_retain;
 } bb_connect_parts;
+
+/* Make a frame of a CONNECT. False: something in it has more bytes than MQTT allows. */
+BB_MUST_USE bool bb_connect_frame(bb_frame *out, const bb_connect_parts *parts);
 
 /* Write a CONNECT. 0 if it exceeds cap, or if a text, the password or the payload of the will has more than 65535
  * bytes. What texts and topics hold is for the caller to check. */
@@ -151,6 +156,9 @@ BB_MUST_USE bb_status bb_ack_decode(bb_packet_type type, bb_span body, bb_versio
  * and no reason the short form is used. `reason` is a reason string (empty: none). Returns the size, 0 if above cap. */
 size_t bb_ack_encode(uint8_t *out, size_t cap, bb_packet_type type, bb_version version, uint16_t packet_id,
                      uint8_t code, bb_span reason);
+
+/* Make a frame of one without reason string. */
+void bb_ack_frame(bb_frame *out, bb_packet_type type, bb_version version, uint16_t packet_id, uint8_t code);
 
 /* ---- SUBSCRIBE, UNSUBSCRIBE: a head, then one entry after the other. */
 typedef struct bb_subscribe {
