@@ -79,7 +79,7 @@ static void messages_have_their_own_bytes(void **state)
                          .session_expiry_s = UINT32_MAX,
                          .will_delay_s = UINT32_MAX,
                          .expiry_s = UINT32_MAX};
-    EXPECT_BYTES(&session, {8, 18, 1, 1, 'c', 1, 'u', 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
+    EXPECT_BYTES(&session, {8, 19, 1, 1, 'c', 1, 'u', 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
 }
 
 static void small_records_have_their_bytes(void **state)
