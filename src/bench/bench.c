@@ -6,7 +6,7 @@
 
 #include "bench/play.h"
 
-enum { TIMER_SLACK_NS = 1000 };
+enum { TIMER_SLACK_NS = 1000, USUAL_TIME_US = 5000000 };
 
 /* --- Options ------------------------------------------------------------------------------------------------------ */
 
@@ -51,6 +51,8 @@ static void fill_defaults(bb_bench_options *options)
         options->subs = options->pubs;
     if (scenario == BB_SCENARIO_RETAINED)
         options->subs = options->repeat;
+    if (!options->count && !options->time_us && takes_a_time(scenario))
+        options->time_us = USUAL_TIME_US;
     if (!options->count)
         options->count = scenarios[scenario].count;
     if (options->window == BB_BENCH_UNSET || !scenarios[scenario].window)
@@ -67,8 +69,10 @@ bool bb_bench_complete(bb_bench_options *options, bb_text *error)
 {
     if (options->time_us && !takes_a_time(options->scenario))
         return refuse(error, "retained, offline and idle take no time: say how many with --count, or --hold with idle");
-    if (options->scenario == BB_SCENARIO_SUB && !options->time_us)
-        return refuse(error, "sub needs a time: it cannot know when the last message has come");
+    if (options->time_us && options->count)
+        return refuse(error, "how long, or how many: only one of them is possible");
+    if (options->scenario == BB_SCENARIO_SUB && options->count)
+        return refuse(error, "sub takes a time: it cannot know which message is the last");
     fill_defaults(options);
     if (options->size < BB_BENCH_PAYLOAD_MIN)
         return refuse(error, "payloads are at least 16 bytes: source, number and time of each message are in them");
@@ -76,7 +80,8 @@ bool bb_bench_complete(bb_bench_options *options, bb_text *error)
         return refuse(error, "the window is at most 65534, as there are packet identifiers");
     if (options->qos && scenarios[options->scenario].window && options->window == 0)
         return refuse(error, "the window is at least 1");
-    return true;
+    bb_plan plan;
+    return bb_plan_init(&plan, options, error);
 }
 
 /* --- Failing ------------------------------------------------------------------------------------------------------ */
@@ -165,14 +170,13 @@ static void make_clients(bb_bench *bench)
 static bool make_publishers(bb_bench *bench)
 {
     for (uint32_t i = 0; i < bench->plan.pubs; i++) {
-        if (!bb_publisher_init(&bench->publishers[i], bench, i))
+        if (!bb_bench_publisher_init(&bench->publishers[i], bench, i))
             return false;
         for (uint32_t k = bench->publishers[i].source_from; k < bench->publishers[i].source_to; k++)
             bench->sources[k].publisher = i;
     }
     for (uint32_t i = 0; i < bench->plan.sources; i++)
-        if (!bb_source_init(&bench->sources[i], bench, i, false))
-            return false;
+        bb_source_init(&bench->sources[i], bench, i, false);
     return true;
 }
 
@@ -193,12 +197,19 @@ static bool make_lanes(bb_bench *bench)
     return true;
 }
 
+static bb_source *make_sources(uint32_t count)
+{
+    size_t size = (count + (size_t)1) * sizeof(bb_source);
+    bb_source *sources = aligned_alloc(_Alignof(bb_source), size);
+    return sources ? memset(sources, 0, size) : NULL;
+}
+
 static bool make(bb_bench *bench)
 {
     bench->client_count = bench->plan.pubs + bench->plan.subs;
     bench->clients = calloc(bench->client_count, sizeof *bench->clients);
     bench->publishers = calloc(bench->plan.pubs + 1, sizeof *bench->publishers);
-    bench->sources = calloc(bench->plan.sources + 1, sizeof *bench->sources);
+    bench->sources = make_sources(bench->plan.sources);
     bench->lanes = calloc(bench->lane_count, sizeof *bench->lanes);
     if (!bench->clients || !bench->publishers || !bench->sources || !bench->lanes || !make_filler(bench))
         return false;
@@ -216,8 +227,6 @@ static void unmake(bb_bench *bench)
         bb_client_deinit(&bench->clients[i]);
     for (uint32_t i = 0; bench->publishers && i < bench->plan.pubs; i++)
         free(bench->publishers[i].identifiers);
-    for (uint32_t i = 0; bench->sources && i < bench->plan.sources; i++)
-        free(bench->sources[i].head);
     free(bench->clients);
     free(bench->publishers);
     free(bench->sources);

@@ -83,7 +83,7 @@ void bb_client_lost(bb_lane *lane, bb_bench_client *client)
     }
     lane->up--;
     if (client->publisher)
-        bb_publisher_down(client->publisher);
+        bb_bench_publisher_down(client->publisher);
 }
 
 void bb_client_leave(bb_lane *lane, bb_bench_client *client)
@@ -151,25 +151,25 @@ static void watch(bb_lane *lane, bb_bench_client *client, int fd)
         bb_bench_fail(lane->bench, "a connection cannot be watched", errno);
 }
 
-/* Go on with opening; a dial that tries another address has another socket. */
-static void go_on_opening(bb_lane *lane, bb_bench_client *client)
+/* Go on with opening; a dial that tries another address has another socket. True when it is open. */
+static bool go_on_opening(bb_lane *lane, bb_bench_client *client)
 {
     bb_dial *dial = client->dial;
     bb_io io = bb_dial_step(dial);
     if (io == BB_IO_ERROR) {
         refuse(lane, client, bb_dial_error(dial));
-        return;
+        return false;
     }
     if (client->watched != dial->next) {
         client->watched = dial->next;
         watch(lane, client, dial->transport.fd);
     }
     if (io == BB_IO_WAIT)
-        return;
+        return false;
     client->transport = dial->transport;
     free(dial);
     client->dial = NULL;
-    send_connect(lane, client);
+    return true;
 }
 
 void bb_client_open(bb_lane *lane, bb_bench_client *client)
@@ -185,7 +185,8 @@ void bb_client_open(bb_lane *lane, bb_bench_client *client)
     lane->pending++;
     bb_bench_target_options(lane->bench->target, client->serial, &from, &options);
     bb_dial_begin(client->dial, &options, &lane->mem);
-    go_on_opening(lane, client);
+    if (go_on_opening(lane, client)) /* at once: many are opened before the first of them speaks */
+        client->state = BB_CLIENT_OPEN;
 }
 
 static void is_up(bb_lane *lane, bb_bench_client *client)
@@ -246,7 +247,7 @@ void bb_client_connack(bb_lane *lane, bb_bench_client *client, bb_span body)
         return;
     }
     client->session_present = connack.session_present;
-    bb_publisher *publisher = client->publisher;
+    bb_bench_publisher *publisher = client->publisher;
     if (publisher && connack.properties.present & BB_HAS(receive_maximum) &&
         connack.properties.receive_maximum < publisher->window)
         publisher->window = connack.properties.receive_maximum;
@@ -283,10 +284,8 @@ void bb_client_suback(bb_lane *lane, bb_bench_client *client, bb_span body)
 void bb_client_event(bb_lane *lane, bb_bench_client *client, uint32_t events)
 {
     const uint32_t hung_up = EPOLLHUP | EPOLLERR | EPOLLRDHUP;
-    if (client->state == BB_CLIENT_OPENING) {
-        go_on_opening(lane, client);
-        return; /* if bytes have come with it, there will be an edge when the answer to CONNECT comes */
-    }
+    if (client->state == BB_CLIENT_OPEN || (client->state == BB_CLIENT_OPENING && go_on_opening(lane, client)))
+        send_connect(lane, client);
     if (client->transport.fd < 0)
         return;
     if (events & EPOLLOUT && !client->transport.ops->raw && bb_transport_wants(&client->transport) & BB_WRITABLE)
@@ -338,7 +337,7 @@ static uint64_t ramped(const bb_lane *lane)
 void bb_job_open(bb_lane *lane)
 {
     const bb_bench *bench = lane->bench;
-    uint32_t at = bench->from, at_once = bench->options->at_once / bench->lane_count + 1;
+    uint32_t at = bench->from, at_once = (bench->options->at_once + bench->lane_count - 1) / bench->lane_count;
     bb_bench_client *next = next_client(lane, &at);
     lane->now_ns = bb_bench_clock_ns();
     while ((next || lane->pending) && !atomic_load(&bench->finish)) {

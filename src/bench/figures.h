@@ -8,13 +8,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BB_FIGURES_MAX = 96 };
+enum { BB_BENCH_FIGURES_MAX = 96 };
 
-typedef enum bb_figure_type { BB_FIGURE_COUNT, BB_FIGURE_REAL, BB_FIGURE_TEXT, BB_FIGURE_TRUTH } bb_figure_type;
+typedef enum bb_bench_figure_type {
+    BB_BENCH_FIGURE_COUNT,
+    BB_BENCH_FIGURE_REAL,
+    BB_BENCH_FIGURE_TEXT,
+    BB_BENCH_FIGURE_TRUTH
+} bb_bench_figure_type;
 
-typedef struct bb_figure {
+typedef struct bb_bench_figure {
     const char *name;
-    bb_figure_type type;
+    bb_bench_figure_type type;
     unsigned decimals; /* of a REAL, when it is shown */
     union {
         uint64_t count;
@@ -22,22 +27,22 @@ typedef struct bb_figure {
         const char *text; /* lives at least as long as the figures */
         bool truth;
     };
-} bb_figure;
+} bb_bench_figure;
 
-typedef struct bb_figures {
-    bb_figure rows[BB_FIGURES_MAX];
+typedef struct bb_bench_figures {
+    bb_bench_figure rows[BB_BENCH_FIGURES_MAX];
     size_t count;
-} bb_figures;
+} bb_bench_figures;
 
-void bb_figures_count(bb_figures *figures, const char *name, uint64_t value);
-void bb_figures_real(bb_figures *figures, const char *name, double value, unsigned decimals);
-void bb_figures_text(bb_figures *figures, const char *name, const char *value);
-void bb_figures_truth(bb_figures *figures, const char *name, bool value);
+void bb_bench_figures_count(bb_bench_figures *figures, const char *name, uint64_t value);
+void bb_bench_figures_real(bb_bench_figures *figures, const char *name, double value, unsigned decimals);
+void bb_bench_figures_text(bb_bench_figures *figures, const char *name, const char *value);
+void bb_bench_figures_truth(bb_bench_figures *figures, const char *name, bool value);
 
 /* The figure of that name, or NULL. */
-const bb_figure *bb_figures_find(const bb_figures *figures, const char *name);
+const bb_bench_figure *bb_bench_figures_find(const bb_bench_figures *figures, const char *name);
 
 /* Its value as a number; 0 when there is none. */
-double bb_figures_number(const bb_figures *figures, const char *name);
+double bb_bench_figures_number(const bb_bench_figures *figures, const char *name);
 
 #endif

@@ -4,77 +4,79 @@
 #include <stdio.h>
 
 const bb_label bb_labels[] = {
-    {"url", BB_LABEL_RUN, BB_UNIT_NONE, false, "broker"},
-    {"mqtt", BB_LABEL_RUN, BB_UNIT_MQTT, false, "MQTT"},
-    {"qos", BB_LABEL_RUN, BB_UNIT_NONE, false, "QoS"},
-    {"pubs", BB_LABEL_RUN, BB_UNIT_COUNT, false, "publishers"},
-    {"subs", BB_LABEL_RUN, BB_UNIT_COUNT, false, "subscribers"},
-    {"size", BB_LABEL_RUN, BB_UNIT_BYTES, false, "payload"},
-    {"window", BB_LABEL_RUN, BB_UNIT_COUNT, false, "unacknowledged at most, for each publisher"},
-    {"backlog", BB_LABEL_RUN, BB_UNIT_COUNT, false, "not yet delivered at most, for each publisher"},
-    {"rate", BB_LABEL_RUN, BB_UNIT_PER_S, false, "published by the clock"},
-    {"threads_of_load", BB_LABEL_RUN, BB_UNIT_COUNT, false, "threads of busbar bench"},
-    {"tag", BB_LABEL_RUN, BB_UNIT_NONE, false, "tag"},
+    {"url", BB_LABEL_RUN, BB_BENCH_UNIT_NONE, false, "broker"},
+    {"mqtt", BB_LABEL_RUN, BB_BENCH_UNIT_MQTT, false, "MQTT"},
+    {"qos", BB_LABEL_RUN, BB_BENCH_UNIT_NONE, false, "QoS"},
+    {"pubs", BB_LABEL_RUN, BB_BENCH_UNIT_COUNT, false, "publishers"},
+    {"subs", BB_LABEL_RUN, BB_BENCH_UNIT_COUNT, false, "subscribers"},
+    {"size", BB_LABEL_RUN, BB_BENCH_UNIT_BYTES, false, "payload"},
+    {"window", BB_LABEL_RUN, BB_BENCH_UNIT_COUNT, false, "unacknowledged at most, for each publisher"},
+    {"backlog", BB_LABEL_RUN, BB_BENCH_UNIT_COUNT, false, "not yet delivered at most, for each publisher"},
+    {"rate", BB_LABEL_RUN, BB_BENCH_UNIT_PER_S, false, "published by the clock"},
+    {"threads_of_load", BB_LABEL_RUN, BB_BENCH_UNIT_COUNT, false, "threads of busbar bench"},
+    {"tag", BB_LABEL_RUN, BB_BENCH_UNIT_NONE, false, "tag"},
 
-    {"sent", BB_LABEL_MESSAGES, BB_UNIT_COUNT, false, "sent"},
-    {"acked", BB_LABEL_MESSAGES, BB_UNIT_COUNT, false, "acknowledged to publishers"},
-    {"expected", BB_LABEL_MESSAGES, BB_UNIT_COUNT, false, "to be received"},
-    {"received", BB_LABEL_MESSAGES, BB_UNIT_COUNT, false, "received"},
-    {"lost", BB_LABEL_MESSAGES, BB_UNIT_COUNT, true, "lost"},
-    {"duplicated", BB_LABEL_MESSAGES, BB_UNIT_COUNT, true, "received twice"},
-    {"reordered", BB_LABEL_MESSAGES, BB_UNIT_COUNT, true, "out of order"},
-    {"misrouted", BB_LABEL_MESSAGES, BB_UNIT_COUNT, true, "received by the wrong client"},
-    {"corrupt", BB_LABEL_MESSAGES, BB_UNIT_COUNT, true, "damaged"},
-    {"alien", BB_LABEL_MESSAGES, BB_UNIT_COUNT, false, "not from a busbar bench"},
-    {"refused", BB_LABEL_MESSAGES, BB_UNIT_COUNT, true, "refused by the broker"},
-    {"protocol_errors", BB_LABEL_MESSAGES, BB_UNIT_COUNT, true, "packets that break the protocol"},
-    {"closed_by_broker", BB_LABEL_MESSAGES, BB_UNIT_COUNT, true, "connections lost"},
-    {"not_closed_after_disconnect", BB_LABEL_MESSAGES, BB_UNIT_COUNT, true, "connections not closed after DISCONNECT"},
-    {"failed", BB_LABEL_MESSAGES, BB_UNIT_COUNT, true, "connections that failed"},
+    {"sent", BB_LABEL_MESSAGES, BB_BENCH_UNIT_COUNT, false, "sent"},
+    {"acked", BB_LABEL_MESSAGES, BB_BENCH_UNIT_COUNT, false, "acknowledged to publishers"},
+    {"expected", BB_LABEL_MESSAGES, BB_BENCH_UNIT_COUNT, false, "to be received"},
+    {"received", BB_LABEL_MESSAGES, BB_BENCH_UNIT_COUNT, false, "received"},
+    {"lost", BB_LABEL_MESSAGES, BB_BENCH_UNIT_COUNT, true, "lost"},
+    {"duplicated", BB_LABEL_MESSAGES, BB_BENCH_UNIT_COUNT, true, "received twice"},
+    {"reordered", BB_LABEL_MESSAGES, BB_BENCH_UNIT_COUNT, true, "out of order"},
+    {"misrouted", BB_LABEL_MESSAGES, BB_BENCH_UNIT_COUNT, true, "received by the wrong client"},
+    {"corrupt", BB_LABEL_MESSAGES, BB_BENCH_UNIT_COUNT, true, "damaged"},
+    {"alien", BB_LABEL_MESSAGES, BB_BENCH_UNIT_COUNT, false, "not from a busbar bench"},
+    {"refused", BB_LABEL_MESSAGES, BB_BENCH_UNIT_COUNT, true, "refused by the broker"},
+    {"protocol_errors", BB_LABEL_MESSAGES, BB_BENCH_UNIT_COUNT, true, "packets that break the protocol"},
+    {"closed_by_broker", BB_LABEL_MESSAGES, BB_BENCH_UNIT_COUNT, true, "connections lost"},
+    {"not_closed_after_disconnect", BB_LABEL_MESSAGES, BB_BENCH_UNIT_COUNT, true,
+     "connections not closed after DISCONNECT"},
+    {"failed", BB_LABEL_MESSAGES, BB_BENCH_UNIT_COUNT, true, "connections that failed"},
 
-    {"seconds", BB_LABEL_SPEED, BB_UNIT_S, false, "time"},
-    {"msgs_per_s", BB_LABEL_SPEED, BB_UNIT_PER_S, false, "messages received"},
-    {"published_per_s", BB_LABEL_SPEED, BB_UNIT_PER_S, false, "messages published"},
-    {"cycles", BB_LABEL_SPEED, BB_UNIT_COUNT, false, "connected and disconnected"},
-    {"connections", BB_LABEL_SPEED, BB_UNIT_COUNT, false, "connections"},
-    {"still_up", BB_LABEL_SPEED, BB_UNIT_COUNT, false, "of them still there in the end"},
-    {"connects_per_s", BB_LABEL_SPEED, BB_UNIT_PER_S, false, "connections opened"},
-    {"filters", BB_LABEL_SPEED, BB_UNIT_COUNT, false, "subscriptions"},
-    {"topics", BB_LABEL_SPEED, BB_UNIT_COUNT, false, "topics"},
-    {"subscribe_s", BB_LABEL_SPEED, BB_UNIT_S, false, "to connect and subscribe"},
-    {"retained", BB_LABEL_SPEED, BB_UNIT_COUNT, false, "retained messages"},
-    {"set_per_s", BB_LABEL_SPEED, BB_UNIT_PER_S, false, "messages retained"},
-    {"fetch_mean_s", BB_LABEL_SPEED, BB_UNIT_S, false, "to fetch all of them"},
-    {"sessions", BB_LABEL_SPEED, BB_UNIT_COUNT, false, "sessions"},
-    {"per_session", BB_LABEL_SPEED, BB_UNIT_COUNT, false, "messages for each"},
-    {"session_present", BB_LABEL_SPEED, BB_UNIT_COUNT, false, "sessions found again"},
-    {"store_per_s", BB_LABEL_SPEED, BB_UNIT_PER_S, false, "messages stored"},
+    {"seconds", BB_LABEL_SPEED, BB_BENCH_UNIT_S, false, "time"},
+    {"msgs_per_s", BB_LABEL_SPEED, BB_BENCH_UNIT_PER_S, false, "messages received"},
+    {"published_per_s", BB_LABEL_SPEED, BB_BENCH_UNIT_PER_S, false, "messages published"},
+    {"cycles", BB_LABEL_SPEED, BB_BENCH_UNIT_COUNT, false, "connected and disconnected"},
+    {"connections", BB_LABEL_SPEED, BB_BENCH_UNIT_COUNT, false, "connections"},
+    {"still_up", BB_LABEL_SPEED, BB_BENCH_UNIT_COUNT, false, "of them still there in the end"},
+    {"connects_per_s", BB_LABEL_SPEED, BB_BENCH_UNIT_PER_S, false, "connections opened"},
+    {"filters", BB_LABEL_SPEED, BB_BENCH_UNIT_COUNT, false, "subscriptions"},
+    {"topics", BB_LABEL_SPEED, BB_BENCH_UNIT_COUNT, false, "topics"},
+    {"subscribe_s", BB_LABEL_SPEED, BB_BENCH_UNIT_S, false, "to connect and subscribe"},
+    {"retained", BB_LABEL_SPEED, BB_BENCH_UNIT_COUNT, false, "retained messages"},
+    {"set_per_s", BB_LABEL_SPEED, BB_BENCH_UNIT_PER_S, false, "messages retained"},
+    {"fetch_mean_s", BB_LABEL_SPEED, BB_BENCH_UNIT_S, false, "to fetch all of them"},
+    {"sessions", BB_LABEL_SPEED, BB_BENCH_UNIT_COUNT, false, "sessions"},
+    {"per_session", BB_LABEL_SPEED, BB_BENCH_UNIT_COUNT, false, "messages for each"},
+    {"session_present", BB_LABEL_SPEED, BB_BENCH_UNIT_COUNT, false, "sessions found again"},
+    {"store_per_s", BB_LABEL_SPEED, BB_BENCH_UNIT_PER_S, false, "messages stored"},
 
-    {"lat_p50_us", BB_LABEL_LATENCY, BB_UNIT_US, false, "50 %"},
-    {"lat_p90_us", BB_LABEL_LATENCY, BB_UNIT_US, false, "90 %"},
-    {"lat_p99_us", BB_LABEL_LATENCY, BB_UNIT_US, false, "99 %"},
-    {"lat_p999_us", BB_LABEL_LATENCY, BB_UNIT_US, false, "99.9 %"},
-    {"lat_max_us", BB_LABEL_LATENCY, BB_UNIT_US, false, "longest"},
-    {"send_lag_max_us", BB_LABEL_LATENCY, BB_UNIT_US, false, "busbar bench itself was late by at most"},
+    {"lat_p50_us", BB_LABEL_LATENCY, BB_BENCH_UNIT_US, false, "50 %"},
+    {"lat_p90_us", BB_LABEL_LATENCY, BB_BENCH_UNIT_US, false, "90 %"},
+    {"lat_p99_us", BB_LABEL_LATENCY, BB_BENCH_UNIT_US, false, "99 %"},
+    {"lat_p999_us", BB_LABEL_LATENCY, BB_BENCH_UNIT_US, false, "99.9 %"},
+    {"lat_max_us", BB_LABEL_LATENCY, BB_BENCH_UNIT_US, false, "longest"},
+    {"send_lag_max_us", BB_LABEL_LATENCY, BB_BENCH_UNIT_US, false, "busbar bench itself was late by at most"},
 
-    {"cpu_us_per_delivered", BB_LABEL_BROKER, BB_UNIT_US, false, "CPU for each message"},
-    {"cpu_us_per_connect", BB_LABEL_BROKER, BB_UNIT_US, false, "CPU for each connection"},
-    {"cpu_us_per_filter", BB_LABEL_BROKER, BB_UNIT_US, false, "CPU for each subscription"},
-    {"cpu_us_per_set", BB_LABEL_BROKER, BB_UNIT_US, false, "CPU for each message retained"},
-    {"cpu_us_per_stored", BB_LABEL_BROKER, BB_UNIT_US, false, "CPU for each message stored"},
-    {"hold_cpu_s", BB_LABEL_BROKER, BB_UNIT_S, false, "CPU while nothing happened"},
-    {"hold_s", BB_LABEL_BROKER, BB_UNIT_S, false, "for so long"},
-    {"broker_cores", BB_LABEL_BROKER, BB_UNIT_CORES, false, "cores in use"},
-    {"rss_kb", BB_LABEL_BROKER, BB_UNIT_KB, false, "memory"},
-    {"rss_bytes_per_conn", BB_LABEL_BROKER, BB_UNIT_BYTES, false, "memory for each connection"},
-    {"rss_bytes_per_filter", BB_LABEL_BROKER, BB_UNIT_BYTES, false, "memory for each subscription, with its session"},
-    {"rss_bytes_per_retained", BB_LABEL_BROKER, BB_UNIT_BYTES, false, "memory for each retained message"},
-    {"rss_bytes_per_stored", BB_LABEL_BROKER, BB_UNIT_BYTES, false, "memory for each message stored"},
-    {"other_cores", BB_LABEL_BROKER, BB_UNIT_CORES, false, "cores used by other processes meanwhile"},
+    {"cpu_us_per_delivered", BB_LABEL_BROKER, BB_BENCH_UNIT_US, false, "CPU for each message"},
+    {"cpu_us_per_connect", BB_LABEL_BROKER, BB_BENCH_UNIT_US, false, "CPU for each connection"},
+    {"cpu_us_per_filter", BB_LABEL_BROKER, BB_BENCH_UNIT_US, false, "CPU for each subscription"},
+    {"cpu_us_per_set", BB_LABEL_BROKER, BB_BENCH_UNIT_US, false, "CPU for each message retained"},
+    {"cpu_us_per_stored", BB_LABEL_BROKER, BB_BENCH_UNIT_US, false, "CPU for each message stored"},
+    {"hold_cpu_s", BB_LABEL_BROKER, BB_BENCH_UNIT_S, false, "CPU while nothing happened"},
+    {"hold_s", BB_LABEL_BROKER, BB_BENCH_UNIT_S, false, "for so long"},
+    {"broker_cores", BB_LABEL_BROKER, BB_BENCH_UNIT_CORES, false, "cores in use"},
+    {"rss_kb", BB_LABEL_BROKER, BB_BENCH_UNIT_KB, false, "memory"},
+    {"rss_bytes_per_conn", BB_LABEL_BROKER, BB_BENCH_UNIT_BYTES, false, "memory for each connection"},
+    {"rss_bytes_per_filter", BB_LABEL_BROKER, BB_BENCH_UNIT_BYTES, false,
+     "memory for each subscription, with its session"},
+    {"rss_bytes_per_retained", BB_LABEL_BROKER, BB_BENCH_UNIT_BYTES, false, "memory for each retained message"},
+    {"rss_bytes_per_stored", BB_LABEL_BROKER, BB_BENCH_UNIT_BYTES, false, "memory for each message stored"},
+    {"other_cores", BB_LABEL_BROKER, BB_BENCH_UNIT_CORES, false, "cores used by other processes meanwhile"},
 
-    {"self_us_per_delivered", BB_LABEL_OWN, BB_UNIT_US, false, "CPU for each message"},
-    {"self_us_per_connect", BB_LABEL_OWN, BB_UNIT_US, false, "CPU for each connection"},
-    {"self_cores", BB_LABEL_OWN, BB_UNIT_CORES, false, "cores in use"},
+    {"self_us_per_delivered", BB_LABEL_OWN, BB_BENCH_UNIT_US, false, "CPU for each message"},
+    {"self_us_per_connect", BB_LABEL_OWN, BB_BENCH_UNIT_US, false, "CPU for each connection"},
+    {"self_cores", BB_LABEL_OWN, BB_BENCH_UNIT_CORES, false, "cores in use"},
 };
 
 const size_t bb_label_count = sizeof bb_labels / sizeof *bb_labels;
@@ -138,28 +140,28 @@ static void put_kb(double kb, bb_text *text)
 static void put_number(const bb_label *label, double value, bb_text *text)
 {
     switch (label->unit) {
-    case BB_UNIT_US:
+    case BB_BENCH_UNIT_US:
         bb_label_put_us(value, text);
         return;
-    case BB_UNIT_S:
+    case BB_BENCH_UNIT_S:
         put_three_digits(text, value);
         bb_text_puts(text, " s");
         return;
-    case BB_UNIT_PER_S:
+    case BB_BENCH_UNIT_PER_S:
         put_count(text, value);
         bb_text_puts(text, " a second");
         return;
-    case BB_UNIT_CORES:
+    case BB_BENCH_UNIT_CORES:
         put_decimals(text, value, 2);
         return;
-    case BB_UNIT_BYTES:
+    case BB_BENCH_UNIT_BYTES:
         put_count(text, value);
         bb_text_puts(text, " bytes");
         return;
-    case BB_UNIT_KB:
+    case BB_BENCH_UNIT_KB:
         put_kb(value, text);
         return;
-    case BB_UNIT_MQTT:
+    case BB_BENCH_UNIT_MQTT:
         bb_text_puts(text, value == 5 ? "5.0" : "3.1.1");
         return;
     default:
@@ -168,19 +170,19 @@ static void put_number(const bb_label *label, double value, bb_text *text)
     }
 }
 
-void bb_label_put(const bb_label *label, const bb_figure *figure, bb_text *text)
+void bb_label_put(const bb_label *label, const bb_bench_figure *figure, bb_text *text)
 {
     switch (figure->type) {
-    case BB_FIGURE_TEXT:
+    case BB_BENCH_FIGURE_TEXT:
         bb_text_puts(text, figure->text);
         return;
-    case BB_FIGURE_TRUTH:
+    case BB_BENCH_FIGURE_TRUTH:
         bb_text_puts(text, figure->truth ? "yes" : "no");
         return;
-    case BB_FIGURE_COUNT:
+    case BB_BENCH_FIGURE_COUNT:
         put_number(label, (double)figure->count, text);
         return;
-    case BB_FIGURE_REAL:
+    case BB_BENCH_FIGURE_REAL:
         put_number(label, figure->real, text);
         return;
     }

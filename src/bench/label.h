@@ -9,17 +9,17 @@
 #include "base/text.h"
 #include "bench/figures.h"
 
-typedef enum bb_unit {
-    BB_UNIT_NONE,  /* a text, or a plain number */
-    BB_UNIT_COUNT, /* 1,234,567 */
-    BB_UNIT_S,
-    BB_UNIT_US, /* microseconds; shown in the unit that fits */
-    BB_UNIT_PER_S,
-    BB_UNIT_CORES,
-    BB_UNIT_BYTES,
-    BB_UNIT_KB, /* shown in the unit that fits */
-    BB_UNIT_MQTT,
-} bb_unit;
+typedef enum bb_bench_unit {
+    BB_BENCH_UNIT_NONE,  /* a text, or a plain number */
+    BB_BENCH_UNIT_COUNT, /* 1,234,567 */
+    BB_BENCH_UNIT_S,
+    BB_BENCH_UNIT_US, /* microseconds; shown in the unit that fits */
+    BB_BENCH_UNIT_PER_S,
+    BB_BENCH_UNIT_CORES,
+    BB_BENCH_UNIT_BYTES,
+    BB_BENCH_UNIT_KB, /* shown in the unit that fits */
+    BB_BENCH_UNIT_MQTT,
+} bb_bench_unit;
 
 typedef enum bb_label_group {
     BB_LABEL_RUN, /* what was run */
@@ -34,7 +34,7 @@ typedef enum bb_label_group {
 typedef struct bb_label {
     const char *name; /* of the figure */
     bb_label_group group;
-    bb_unit unit;
+    bb_bench_unit unit;
     bool is_fault; /* anything but 0 is one */
     const char *text;
 } bb_label;
@@ -49,7 +49,7 @@ const bb_label *bb_label_find(const char *name);
 const char *bb_label_group_text(bb_label_group group);
 
 /* Append the value with its unit. */
-void bb_label_put(const bb_label *label, const bb_figure *figure, bb_text *text);
+void bb_label_put(const bb_label *label, const bb_bench_figure *figure, bb_text *text);
 
 /* Append a time: "284 µs", "8.98 ms", "1.20 s". */
 void bb_label_put_us(double us, bb_text *text);

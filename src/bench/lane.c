@@ -35,8 +35,8 @@ static bool allocate(bb_lane *lane, bb_bench *bench)
     lane->output_cap = BB_LANE_WRITE_BYTES + bench->options->size + BB_LANE_PACKET_ROOM;
     lane->input = malloc(lane->input_cap);
     lane->output = malloc(lane->output_cap);
-    lane->again = calloc(bench->client_count + 1, sizeof(bb_bench_client *));
-    lane->ready = calloc(bench->plan.pubs + 1, sizeof(bb_publisher *));
+    lane->again = calloc(2 * (size_t)bench->client_count + 1, sizeof(bb_bench_client *)); /* once more while read */
+    lane->ready = calloc(bench->plan.pubs + 1, sizeof(bb_bench_publisher *));
     lane->credits = calloc(bench->plan.pubs + 1, sizeof *lane->credits);
     lane->rings = calloc(bench->lane_count, sizeof *lane->rings);
     lane->timeline = calloc(1, sizeof *lane->timeline);
@@ -123,7 +123,7 @@ static void hear_bell(bb_lane *lane)
     bb_bench *bench = lane->bench;
     atomic_store(&lane->bell_rung, false);
     for (uint32_t i = lane->number; i < bench->plan.pubs; i += bench->lane_count)
-        bb_publisher_ready(&bench->publishers[i]);
+        bb_bench_publisher_ready(&bench->publishers[i]);
 }
 
 static void ring_bells(bb_lane *lane)
@@ -266,5 +266,5 @@ void bb_lane_flush_unsent(bb_lane *lane, bb_bench_client *client)
     unsent->from = unsent->to = 0;
     lane->blocked--;
     if (client->publisher)
-        bb_publisher_ready(client->publisher);
+        bb_bench_publisher_ready(client->publisher);
 }

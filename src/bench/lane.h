@@ -27,6 +27,7 @@ enum {
     BB_LANE_WRITE_BYTES = 128 << 10, /* what has gathered is written when it is this much */
     BB_LANE_PACKET_ROOM = 64 << 10,  /* for a packet's bytes beside its payload */
     BB_LANE_EVENTS = 1024,           /* of one turn */
+    BB_SOURCE_HEAD_MAX = 50,         /* for topics of up to 38 bytes, which those of plan.h never exceed */
 };
 
 typedef struct bb_bench bb_bench;
@@ -35,6 +36,7 @@ typedef struct bb_lane bb_lane;
 typedef enum bb_client_state {
     BB_CLIENT_AWAY,        /* not connected: never was, or in good order not any more */
     BB_CLIENT_OPENING,     /* the transport is being opened */
+    BB_CLIENT_OPEN,        /* it was at once: the next event lets us speak */
     BB_CLIENT_CONNECTING,  /* CONNECT is sent */
     BB_CLIENT_SUBSCRIBING, /* SUBSCRIBE is sent */
     BB_CLIENT_UP,
@@ -47,13 +49,13 @@ typedef struct bb_bytes {
     uint32_t from, to, cap; /* in use are the bytes from..to-1 */
 } bb_bytes;
 
-typedef struct bb_publisher bb_publisher;
+typedef struct bb_bench_publisher bb_bench_publisher;
 
 typedef struct bb_bench_client {
     bb_transport transport;
-    bb_dial *dial;           /* while it is being opened */
-    size_t watched;          /* of the dial: the address whose socket is watched */
-    bb_publisher *publisher; /* NULL: it subscribes */
+    bb_dial *dial;                 /* while it is being opened */
+    size_t watched;                /* of the dial: the address whose socket is watched */
+    bb_bench_publisher *publisher; /* NULL: it subscribes */
     bb_bytes part, unsent;
     uint64_t since_ns; /* when the present state, or connection, began */
     uint32_t index;    /* among the publishers, or among the subscribers */
@@ -75,27 +77,31 @@ typedef struct bb_identifier {
     uint8_t state; /* bb_exchange: FIRST awaits PUBACK or PUBREC, COMP awaits PUBCOMP */
 } bb_identifier;
 
-struct bb_publisher {
+struct bb_bench_publisher {
     bb_bench_client *client;
     bb_lane *lane;
     uint64_t sent, target; /* messages */
     uint64_t owed;         /* with a rate: due but not sent */
     uint32_t in_flight, window;
     uint32_t source, source_from, source_to; /* the next to publish for, of those that are its own */
-    bb_identifier *identifiers;              /* NULL with QoS 0; see bb_publisher_init */
+    bb_identifier *identifiers;              /* NULL with QoS 0; see bb_bench_publisher_init */
     uint16_t identifiers_max;                /* they go from 1 to this */
     uint16_t free_first, free_last;          /* the queue of free ones: used in turn, never empty */
     bool is_ready;                           /* it is in its lane's list */
 };
 
+/* One cache line: there may be as many sources as a broker has topics, each message needs one, and the broker that is
+ * measured wants the cache for itself. */
 typedef struct bb_source {
-    uint8_t *head; /* of all of its PUBLISH packets: what comes before the payload */
-    uint32_t head_len;
-    uint32_t topic_at; /* where in `head` the topic and its length are */
-    uint32_t id_at;    /* where the packet identifier follows it; it is filled in each time */
+    _Alignas(64) _Atomic uint32_t next; /* the number of its next message; what is received is checked against it */
     uint32_t publisher;
-    _Atomic uint32_t next; /* the number of its next message; others check what they receive against it */
+    uint16_t head_len;
+    uint16_t topic_at;                /* where in `head` the topic and its length are */
+    uint16_t id_at;                   /* where the packet identifier follows it; it is filled in each time */
+    uint8_t head[BB_SOURCE_HEAD_MAX]; /* of all of its PUBLISH packets: what comes before the payload */
 } bb_source;
+
+static_assert(sizeof(bb_source) == 64, "one cache line");
 
 /* What a lane has counted; sums over the lanes are the figures. */
 #define BB_TALLY_MAP(X)                                                      \
@@ -148,7 +154,7 @@ struct bb_lane {
 
     bb_bench_client **again; /* those that have more to read than their share of a turn */
     uint32_t again_count;
-    bb_publisher **ready; /* those that may be able to publish */
+    bb_bench_publisher **ready; /* those that may be able to publish */
     uint32_t ready_count, publishers;
     uint32_t in_flight, blocked; /* exchanges; clients with unsent bytes */
     uint32_t open_targets;       /* publishers that are up and have not sent all that they shall */
@@ -182,7 +188,7 @@ struct bb_bench {
     const bb_bench_target *target;
     bb_plan plan;
     bb_bench_client *clients; /* publishers first */
-    bb_publisher *publishers;
+    bb_bench_publisher *publishers;
     bb_source *sources;
     uint8_t *filler; /* what payloads consist of behind their header: see bb_bench_filler */
     bb_lane *lanes;
@@ -274,11 +280,11 @@ void bb_client_suback(bb_lane *lane, bb_bench_client *client, bb_span body);
 void bb_job_publish(bb_lane *lane);
 void bb_job_barrier(bb_lane *lane); /* a PINGREQ of each publisher is answered: what it sent before was read */
 
-BB_MUST_USE bool bb_publisher_init(bb_publisher *publisher, bb_bench *bench, uint32_t number);
-void bb_publisher_ready(bb_publisher *publisher); /* it may be able to send more now */
-void bb_publisher_down(bb_publisher *publisher);  /* its connection is gone */
-void bb_publisher_ack(bb_lane *lane, bb_publisher *publisher, uint8_t type, bb_span body);
-BB_MUST_USE bool bb_source_init(bb_source *source, const bb_bench *bench, uint32_t number, bool retain);
+BB_MUST_USE bool bb_bench_publisher_init(bb_bench_publisher *publisher, bb_bench *bench, uint32_t number);
+void bb_bench_publisher_ready(bb_bench_publisher *publisher); /* it may be able to send more now */
+void bb_bench_publisher_down(bb_bench_publisher *publisher);  /* its connection is gone */
+void bb_bench_publisher_ack(bb_lane *lane, bb_bench_publisher *publisher, uint8_t type, bb_span body);
+void bb_source_init(bb_source *source, const bb_bench *bench, uint32_t number, bool retain);
 
 /* ---- receive.c */
 /* Read and handle what has come: until the connection is drained, or ends if it has hung up, or has had its share. */

@@ -14,7 +14,7 @@ static bool visit(bb_bench *bench, bool clean, bool subscribes)
     return true;
 }
 
-static bool store(bb_bench *bench, bb_figures *figures, bool *complete)
+static bool store(bb_bench *bench, bb_bench_figures *figures, bool *complete)
 {
     const bb_bench_options *options = bench->options;
     uint32_t sessions = bench->plan.sources;
@@ -27,7 +27,7 @@ static bool store(bb_bench *bench, bb_figures *figures, bool *complete)
 
     bb_play_span span = bb_play_span_begin(bench);
     for (uint32_t i = 0; i < bench->plan.pubs; i++) {
-        bb_publisher *publisher = &bench->publishers[i];
+        bb_bench_publisher *publisher = &bench->publishers[i];
         publisher->target = (uint64_t)(publisher->source_to - publisher->source_from) * options->count;
     }
     *complete = bb_play_publish(bench, 0);
@@ -35,14 +35,14 @@ static bool store(bb_bench *bench, bb_figures *figures, bool *complete)
     double seconds = (double)(bb_bench_clock_ns() - bench->start_ns) / 1e9;
     bb_play_span_end(bench, &span);
 
-    bb_figures_count(figures, "sessions", sessions);
-    bb_figures_count(figures, "per_session", options->count);
-    bb_figures_real(figures, "store_s", seconds, 3);
-    bb_figures_real(figures, "store_per_s", bb_results_per_s(total, seconds), 0);
-    bb_figures_real(figures, "store_self_s", span.own_cpu_s, 3);
+    bb_bench_figures_count(figures, "sessions", sessions);
+    bb_bench_figures_count(figures, "per_session", options->count);
+    bb_bench_figures_real(figures, "store_s", seconds, 3);
+    bb_bench_figures_real(figures, "store_per_s", bb_results_per_s(total, seconds), 0);
+    bb_bench_figures_real(figures, "store_self_s", span.own_cpu_s, 3);
     if (options->broker_pid) {
-        bb_figures_real(figures, "cpu_us_per_stored", bb_results_us_each(&span.before, &span.after, total), 3);
-        bb_figures_real(figures, "rss_bytes_per_stored", bb_results_bytes_each(&before, &span.after, total), 0);
+        bb_bench_figures_real(figures, "cpu_us_per_stored", bb_results_us_each(&span.before, &span.after, total), 3);
+        bb_bench_figures_real(figures, "rss_bytes_per_stored", bb_results_bytes_each(&before, &span.after, total), 0);
     }
     bb_play_leave(bench, 0, bench->plan.pubs);
     return true;
@@ -65,7 +65,7 @@ static void assume_stored(bb_bench *bench)
 
 static bool fetch(bb_bench *bench, bb_bench_result *result, uint64_t total, bool *complete)
 {
-    bb_figures *figures = &result->figures;
+    bb_bench_figures *figures = &result->figures;
     bench->clean = false;
     bench->subscribes = true;
     if (bench->options->phase == BB_OFFLINE_FETCH)
@@ -82,10 +82,10 @@ static bool fetch(bb_bench *bench, bb_bench_result *result, uint64_t total, bool
     span.seconds = (double)(bb_play_last_received_ns(bench) - began_ns) / 1e9;
 
     uint64_t unique = bb_play_tally(bench).unique;
-    bb_figures_count(figures, "session_present", sessions_present(bench));
+    bb_bench_figures_count(figures, "session_present", sessions_present(bench));
     bb_results_delivery(bench, figures, total, *complete);
-    bb_figures_real(figures, "seconds", span.seconds, 3);
-    bb_figures_real(figures, "msgs_per_s", bb_results_per_s(unique, span.seconds), 0);
+    bb_bench_figures_real(figures, "seconds", span.seconds, 3);
+    bb_bench_figures_real(figures, "msgs_per_s", bb_results_per_s(unique, span.seconds), 0);
     bb_results_cpu(bench, figures, &span, unique);
     bb_play_leave(bench, bench->plan.pubs, bench->client_count);
     return bench->options->keep || visit(bench, true, false);

@@ -72,7 +72,7 @@ static void put_text(FILE *to, const char *text)
     put_escaped(to, bb_span_text(text));
 }
 
-static void put_value(FILE *to, const bb_label *label, const bb_figure *figure)
+static void put_value(FILE *to, const bb_label *label, const bb_bench_figure *figure)
 {
     char room[VALUE_MAX];
     bb_text value = bb_text_on(room, sizeof room);
@@ -85,12 +85,12 @@ static void put_value(FILE *to, const bb_label *label, const bb_figure *figure)
 static bool has_any(const bb_bench_result *result, bb_label_group group)
 {
     for (size_t i = 0; i < bb_label_count; i++)
-        if (bb_labels[i].group == group && bb_figures_find(&result->figures, bb_labels[i].name))
+        if (bb_labels[i].group == group && bb_bench_figures_find(&result->figures, bb_labels[i].name))
             return true;
     return false;
 }
 
-static void put_row(FILE *to, const bb_label *label, const bb_figure *figure)
+static void put_row(FILE *to, const bb_label *label, const bb_bench_figure *figure)
 {
     const char *look = !label->is_fault ? "" : figure->count ? " class=\"bad\"" : " class=\"good\"";
     fputs("<tr><th scope=\"row\">", to);
@@ -108,7 +108,7 @@ static void put_group(FILE *to, const bb_bench_result *result, bb_label_group gr
         return;
     fprintf(to, "<section><h2>%s</h2>\n<table>\n", bb_label_group_text(group));
     for (size_t i = 0; i < bb_label_count; i++) {
-        const bb_figure *figure = bb_figures_find(&result->figures, bb_labels[i].name);
+        const bb_bench_figure *figure = bb_bench_figures_find(&result->figures, bb_labels[i].name);
         if (bb_labels[i].group == group && figure)
             put_row(to, &bb_labels[i], figure);
     }
@@ -131,7 +131,7 @@ static void put_tiles(FILE *to, const bb_bench_result *result)
                  {"rss_bytes_per_conn", "of the broker’s memory for each connection"}};
     fputs("<div class=\"tiles\">\n", to);
     for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++) {
-        const bb_figure *figure = bb_figures_find(&result->figures, tiles[i].figure);
+        const bb_bench_figure *figure = bb_bench_figures_find(&result->figures, tiles[i].figure);
         const bb_label *label = bb_label_find(tiles[i].figure);
         if (!figure)
             continue;
@@ -189,7 +189,7 @@ static void plot_rate(FILE *to, const bb_bench_result *result)
 {
     const bb_timeline *timeline = result->timeline;
     size_t count = whole_slots(timeline);
-    bool connects = bb_figures_find(&result->figures, "cycles") != NULL;
+    bool connects = bb_bench_figures_find(&result->figures, "cycles") != NULL;
     for (size_t i = 0; i < count; i++) {
         seconds[i] = slot_middle_s(timeline, i);
         columns[0][i] = (double)timeline->slots[i].received * 1e9 / (double)timeline->slot_ns;
@@ -278,7 +278,7 @@ static void plot_percentiles(FILE *to, const bb_bench_result *result)
 
 static void put_head(FILE *to, const bb_bench_result *result)
 {
-    const bb_figure *scenario = bb_figures_find(&result->figures, "scenario");
+    const bb_bench_figure *scenario = bb_bench_figures_find(&result->figures, "scenario");
     char when[64], machine[512];
     time_t now = time(NULL);
     struct tm local;

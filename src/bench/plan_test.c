@@ -18,7 +18,6 @@ static bb_bench_options options_of(bb_scenario scenario)
                                 .threads = 1,
                                 .size = 64,
                                 .repeat = 1,
-                                .time_us = scenario == BB_SCENARIO_SUB ? 1 : 0,
                                 .sites = 100,
                                 .ders = 10,
                                 .points = 10};
@@ -47,8 +46,7 @@ static void assert_refused(bb_bench_options options, const char *why)
 {
     char room[256] = "";
     bb_text error = bb_text_on(room, sizeof room - 1);
-    bb_plan plan;
-    assert_false(bb_bench_complete(&options, &error) && bb_plan_init(&plan, &options, &error));
+    assert_false(bb_bench_complete(&options, &error));
     assert_non_null(strstr(room, why));
 }
 
@@ -217,8 +215,11 @@ static void what_cannot_be_is_refused(void **state)
     options.time_us = 1;
     assert_refused(options, "no time");
     options = options_of(BB_SCENARIO_SUB);
-    options.time_us = 0;
-    assert_refused(options, "needs a time");
+    options.count = 1;
+    assert_refused(options, "takes a time");
+    options = options_of(BB_SCENARIO_PAIRS);
+    options.count = options.time_us = 1;
+    assert_refused(options, "only one of them");
 }
 
 int main(void)

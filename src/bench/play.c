@@ -5,6 +5,24 @@
 
 enum { NS_A_S = 1000000000, LOOK_NS = 10000000, PROGRESS_NS = 500000000 };
 
+/* Idle is read before what it speaks of: a lane that is idle publishes no more. */
+bb_sums bb_play_sums(const bb_bench *bench)
+{
+    bb_sums sums = {.idle = true};
+    for (uint32_t i = 0; i < bench->lane_count; i++)
+        sums.idle &= atomic_load_explicit(&bench->lanes[i].progress.idle, memory_order_acquire);
+    for (uint32_t i = 0; i < bench->lane_count; i++) {
+        const bb_progress *progress = &bench->lanes[i].progress;
+        sums.sent += atomic_load_explicit(&progress->sent, memory_order_relaxed);
+        sums.acked += atomic_load_explicit(&progress->acked, memory_order_relaxed);
+        sums.unique += atomic_load_explicit(&progress->unique, memory_order_relaxed);
+        sums.received += atomic_load_explicit(&progress->received, memory_order_relaxed);
+        sums.up += atomic_load_explicit(&progress->up, memory_order_relaxed);
+        sums.moves += atomic_load_explicit(&progress->moves, memory_order_relaxed);
+    }
+    return sums;
+}
+
 /* --- Jobs --------------------------------------------------------------------------------------------------------- */
 
 typedef struct progress_line {
@@ -18,12 +36,12 @@ static void show_progress(const bb_bench *bench, progress_line *line)
     if (!bench->options->progress || now_ns - line->at_ns < PROGRESS_NS)
         return;
     double seconds = (double)(now_ns - line->at_ns) / NS_A_S;
-    uint64_t sent = BB_PLAY_SUM(bench, sent), received = BB_PLAY_SUM(bench, received);
+    bb_sums sums = bb_play_sums(bench);
     fprintf(stderr, "\r%6.1f s  %llu clients  sent %.0f/s  received %.0f/s (%llu)  ",
-            (double)(now_ns - bench->start_ns) / NS_A_S, (unsigned long long)BB_PLAY_SUM(bench, up),
-            (double)(sent - line->sent) / seconds, (double)(received - line->received) / seconds,
-            (unsigned long long)received);
-    *line = (progress_line){now_ns, received, sent};
+            (double)(now_ns - bench->start_ns) / NS_A_S, (unsigned long long)sums.up,
+            (double)(sums.sent - line->sent) / seconds, (double)(sums.received - line->received) / seconds,
+            (unsigned long long)sums.received);
+    *line = (progress_line){now_ns, sums.received, sums.sent};
 }
 
 static struct timespec soon(void)
@@ -40,7 +58,8 @@ static struct timespec soon(void)
 
 void bb_play(bb_bench *bench, bb_job job, bb_look look, void *context)
 {
-    progress_line line = {bb_bench_clock_ns(), BB_PLAY_SUM(bench, received), BB_PLAY_SUM(bench, sent)};
+    bb_sums before = bb_play_sums(bench);
+    progress_line line = {bb_bench_clock_ns(), before.received, before.sent};
     atomic_store(&bench->finish, atomic_load(&bench->failed));
     pthread_mutex_lock(&bench->lock);
     bench->job = job;
@@ -81,14 +100,14 @@ typedef struct patience {
 
 static patience begin_patience(const bb_bench *bench)
 {
-    return (patience){.moves = BB_PLAY_SUM(bench, moves), .moved_ns = bb_bench_clock_ns()};
+    return (patience){.moves = bb_play_sums(bench).moves, .moved_ns = bb_bench_clock_ns()};
 }
 
 /* End the job when nothing has moved for the time that options give. */
 static void lose_patience(bb_bench *bench, void *context)
 {
     patience *waiting = context;
-    uint64_t moves = BB_PLAY_SUM(bench, moves), now_ns = bb_bench_clock_ns();
+    uint64_t moves = bb_play_sums(bench).moves, now_ns = bb_bench_clock_ns();
     if (moves != waiting->moves) {
         waiting->moves = moves;
         waiting->moved_ns = now_ns;
@@ -109,13 +128,13 @@ static void note_missing(bb_bench *bench, uint32_t missing, uint32_t all)
 
 bool bb_play_open(bb_bench *bench, uint32_t from, uint32_t to)
 {
-    uint64_t up = BB_PLAY_SUM(bench, up);
+    uint64_t up = bb_play_sums(bench).up;
     patience waiting = begin_patience(bench);
     bench->from = from;
     bench->to = to;
     bench->start_ns = bb_bench_clock_ns();
     bb_play(bench, bb_job_open, lose_patience, &waiting);
-    up = BB_PLAY_SUM(bench, up) - up;
+    up = bb_play_sums(bench).up - up;
     if (up == to - from)
         return true;
     note_missing(bench, to - from - (uint32_t)up, to - from);
@@ -139,22 +158,14 @@ void bb_play_begin(bb_bench *bench)
         bench->lanes[i].counts_from_ns = bench->start_ns + (options->rate > 0 ? options->warmup_us * 1000 : 0);
 }
 
-static bool all_idle(const bb_bench *bench)
-{
-    for (uint32_t i = 0; i < bench->lane_count; i++)
-        if (!atomic_load_explicit(&bench->lanes[i].progress.idle, memory_order_acquire))
-            return false;
-    return true;
-}
-
 /* Nothing is on its way any more, and all that was published has arrived. */
 static void look_at_traffic(bb_bench *bench, void *context)
 {
     patience *waiting = context;
     if (bb_bench_clock_ns() >= bench->end_ns)
         atomic_store(&bench->stop, true);
-    uint64_t per_message = bench->plan.deliveries;
-    if (all_idle(bench) && BB_PLAY_SUM(bench, unique) >= BB_PLAY_SUM(bench, sent) * per_message) {
+    bb_sums sums = bb_play_sums(bench);
+    if (sums.idle && sums.unique >= sums.sent * bench->plan.deliveries) {
         waiting->complete = true;
         atomic_store(&bench->finish, true);
     }
@@ -182,7 +193,7 @@ void bb_play_barrier(bb_bench *bench)
 static void look_at_arrivals(bb_bench *bench, void *context)
 {
     patience *waiting = context;
-    if (waiting->unique && BB_PLAY_SUM(bench, unique) >= waiting->unique) {
+    if (waiting->unique && bb_play_sums(bench).unique >= waiting->unique) {
         waiting->complete = true;
         atomic_store(&bench->finish, true);
     }

@@ -18,14 +18,13 @@ void bb_play(bb_bench *bench, bb_job job, bb_look look, void *context);
 /* What all lanes have counted. */
 bb_tally bb_play_tally(const bb_bench *bench);
 
-/* Sum of one field of bb_progress. */
-#define BB_PLAY_SUM(bench, field)                                                                      \
-    ({                                                                                                 \
-        uint64_t sum_ = 0;                                                                             \
-        for (uint32_t lane_ = 0; lane_ < (bench)->lane_count; lane_++)                                 \
-            sum_ += atomic_load_explicit(&(bench)->lanes[lane_].progress.field, memory_order_relaxed); \
-        sum_;                                                                                          \
-    })
+/* The same while a job runs, as far as the lanes have told. */
+typedef struct bb_sums {
+    uint64_t sent, acked, unique, received, up, moves;
+    bool idle; /* all lanes are */
+} bb_sums;
+
+bb_sums bb_play_sums(const bb_bench *bench);
 
 /* Open clients from..to-1. False when one could not be opened: the note says why. */
 BB_MUST_USE bool bb_play_open(bb_bench *bench, uint32_t from, uint32_t to);
@@ -60,9 +59,9 @@ bb_usage bb_play_usage(const bb_bench *bench);
 bb_play_span bb_play_span_begin(const bb_bench *bench);
 void bb_play_span_end(const bb_bench *bench, bb_play_span *span);
 
-void bb_results_head(const bb_bench *bench, bb_figures *figures);
-void bb_results_delivery(const bb_bench *bench, bb_figures *figures, uint64_t expected, bool complete);
-void bb_results_cpu(const bb_bench *bench, bb_figures *figures, const bb_play_span *span, uint64_t delivered);
+void bb_results_head(const bb_bench *bench, bb_bench_figures *figures);
+void bb_results_delivery(const bb_bench *bench, bb_bench_figures *figures, uint64_t expected, bool complete);
+void bb_results_cpu(const bb_bench *bench, bb_bench_figures *figures, const bb_play_span *span, uint64_t delivered);
 void bb_results_latency(const bb_bench *bench, bb_bench_result *result);
 /* Merge the timelines of the lanes, and from them the latencies. */
 void bb_results_timeline(bb_bench *bench, bb_bench_result *result);

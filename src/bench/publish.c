@@ -5,7 +5,7 @@
 
 enum { NS_A_S = 1000000000, IDLE_WAIT_NS = 10000000 };
 
-void bb_publisher_ready(bb_publisher *publisher)
+void bb_bench_publisher_ready(bb_bench_publisher *publisher)
 {
     if (publisher->is_ready || publisher->client->state != BB_CLIENT_UP)
         return;
@@ -13,13 +13,13 @@ void bb_publisher_ready(bb_publisher *publisher)
     publisher->lane->ready[publisher->lane->ready_count++] = publisher;
 }
 
-static bool is_open_target(const bb_publisher *publisher)
+static bool is_open_target(const bb_bench_publisher *publisher)
 {
     return publisher->client->state == BB_CLIENT_UP && publisher->sent < publisher->target;
 }
 
 /* What was in flight is not waited for any more, and nothing more will be sent. */
-void bb_publisher_down(bb_publisher *publisher)
+void bb_bench_publisher_down(bb_bench_publisher *publisher)
 {
     bb_lane *lane = publisher->lane;
     lane->in_flight -= publisher->in_flight;
@@ -29,9 +29,9 @@ void bb_publisher_down(bb_publisher *publisher)
 }
 
 /* One identifier more than can be in use at a time, so that the queue of free ones always has an end to add to. */
-bool bb_publisher_init(bb_publisher *publisher, bb_bench *bench, uint32_t number)
+bool bb_bench_publisher_init(bb_bench_publisher *publisher, bb_bench *bench, uint32_t number)
 {
-    *publisher = (bb_publisher){.client = &bench->clients[number], .lane = bb_bench_lane_of(bench, number)};
+    *publisher = (bb_bench_publisher){.client = &bench->clients[number], .lane = bb_bench_lane_of(bench, number)};
     bb_plan_sources_of(&bench->plan, number, &publisher->source_from, &publisher->source_to);
     publisher->source = publisher->source_from;
     publisher->client->publisher = publisher;
@@ -57,7 +57,7 @@ static uint64_t credits_of(const bb_bench *bench, size_t publisher)
     return sum;
 }
 
-static uint64_t backlog_room(const bb_bench *bench, const bb_publisher *publisher)
+static uint64_t backlog_room(const bb_bench *bench, const bb_bench_publisher *publisher)
 {
     uint64_t per_message = bench->plan.deliveries, room = (uint64_t)bench->options->backlog * per_message;
     uint64_t missing = publisher->sent * per_message - credits_of(bench, (size_t)(publisher - bench->publishers));
@@ -74,7 +74,7 @@ static bool stopped(const bb_lane *lane)
     return lane->now_ns >= lane->bench->end_ns || atomic_load_explicit(&lane->bench->stop, memory_order_relaxed);
 }
 
-static uint64_t allowance(const bb_lane *lane, const bb_publisher *publisher)
+static uint64_t allowance(const bb_lane *lane, const bb_bench_publisher *publisher)
 {
     const bb_bench_options *options = lane->bench->options;
     if (stopped(lane))
@@ -97,7 +97,7 @@ static void put_u16(uint8_t *at, uint32_t value)
     at[1] = (uint8_t)value;
 }
 
-bool bb_source_init(bb_source *source, const bb_bench *bench, uint32_t number, bool retain)
+void bb_source_init(bb_source *source, const bb_bench *bench, uint32_t number, bool retain)
 {
     const bb_bench_options *options = bench->options;
     char name[BB_PLAN_TOPIC_MAX];
@@ -110,18 +110,14 @@ bool bb_source_init(bb_source *source, const bb_bench *bench, uint32_t number, b
                                   .payload_len = bench->empty ? 0 : options->size};
     size_t head_size;
     bb_publish_size(options->version, &head, &head_size);
-    free(source->head);
-    source->head = malloc(head_size);
-    if (!source->head)
-        return false;
-    source->head_len = (uint32_t)bb_publish_encode(source->head, options->version, &head);
-    uint32_t behind_topic = (options->qos ? 2 : 0) + (options->version == BB_MQTT_5 ? 1 : 0);
-    source->id_at = source->head_len - behind_topic;
-    source->topic_at = source->id_at - (uint32_t)topic.len - 2;
-    return true;
+    BB_CHECK(head_size <= sizeof source->head);
+    source->head_len = (uint16_t)bb_publish_encode(source->head, options->version, &head);
+    unsigned behind_topic = (options->qos ? 2 : 0) + (options->version == BB_MQTT_5 ? 1 : 0);
+    source->id_at = (uint16_t)(source->head_len - behind_topic);
+    source->topic_at = (uint16_t)(source->id_at - topic.len - 2);
 }
 
-static uint16_t take_identifier(bb_publisher *publisher, uint64_t now_ns)
+static uint16_t take_identifier(bb_bench_publisher *publisher, uint64_t now_ns)
 {
     uint16_t id = publisher->free_first;
     bb_identifier *identifier = &publisher->identifiers[id];
@@ -143,7 +139,7 @@ static uint8_t *put_payload(uint8_t *at, const bb_bench *bench, uint32_t source,
     return at + BB_BENCH_PAYLOAD_MIN + filler_len;
 }
 
-static void put_message(bb_lane *lane, bb_publisher *publisher, uint64_t now_ns)
+static void put_message(bb_lane *lane, bb_bench_publisher *publisher, uint64_t now_ns)
 {
     const bb_bench *bench = lane->bench;
     uint32_t number = publisher->source;
@@ -164,7 +160,7 @@ static void put_message(bb_lane *lane, bb_publisher *publisher, uint64_t now_ns)
 }
 
 /* Publish as much as is allowed now. What one call sends is stamped with one time, that of its beginning. */
-static void publish_some(bb_lane *lane, bb_publisher *publisher)
+static void publish_some(bb_lane *lane, bb_bench_publisher *publisher)
 {
     bb_bench_client *client = publisher->client;
     if (client->state != BB_CLIENT_UP || client->unsent.to)
@@ -191,7 +187,7 @@ static void publish_some(bb_lane *lane, bb_publisher *publisher)
 
 /* --- Acknowledgements --------------------------------------------------------------------------------------------- */
 
-static void end_exchange(bb_lane *lane, bb_publisher *publisher, uint16_t id)
+static void end_exchange(bb_lane *lane, bb_bench_publisher *publisher, uint16_t id)
 {
     bb_identifier *identifier = &publisher->identifiers[id];
     if (lane->bench->plan.scenario == BB_SCENARIO_PUB && lane->now_ns >= lane->counts_from_ns)
@@ -202,10 +198,10 @@ static void end_exchange(bb_lane *lane, bb_publisher *publisher, uint16_t id)
     publisher->in_flight--;
     lane->in_flight--;
     lane->tally.acked++;
-    bb_publisher_ready(publisher);
+    bb_bench_publisher_ready(publisher);
 }
 
-static void put_release(bb_lane *lane, bb_publisher *publisher, uint16_t id)
+static void put_release(bb_lane *lane, bb_bench_publisher *publisher, uint16_t id)
 {
     uint8_t *at = bb_lane_room(lane, publisher->client, 4);
     at[0] = BB_PUBREL << 4 | 2;
@@ -215,7 +211,7 @@ static void put_release(bb_lane *lane, bb_publisher *publisher, uint16_t id)
     publisher->identifiers[id].state = BB_EXCHANGE_COMP;
 }
 
-void bb_publisher_ack(bb_lane *lane, bb_publisher *publisher, uint8_t type, bb_span body)
+void bb_bench_publisher_ack(bb_lane *lane, bb_bench_publisher *publisher, uint8_t type, bb_span body)
 {
     uint32_t id = body.len >= 2 ? (uint32_t)body.data[0] << 8 | body.data[1] : 0;
     if (id == 0 || !publisher->identifiers || id > publisher->identifiers_max) {
@@ -249,12 +245,12 @@ static uint64_t schedule(bb_lane *lane)
     if (due > lane->scheduled && lane->now_ns >= lane->counts_from_ns && lane->now_ns - was_due_ns > lane->lag_max_ns)
         lane->lag_max_ns = lane->now_ns - was_due_ns;
     for (; lane->scheduled < due; lane->scheduled++) {
-        bb_publisher *publisher = &bench->publishers[lane->next_owed];
+        bb_bench_publisher *publisher = &bench->publishers[lane->next_owed];
         lane->next_owed += bench->lane_count;
         if (lane->next_owed >= bench->plan.pubs)
             lane->next_owed = lane->number;
         publisher->owed++;
-        bb_publisher_ready(publisher);
+        bb_bench_publisher_ready(publisher);
     }
     return start_ns + (uint64_t)((double)lane->scheduled * ns_a_message);
 }
@@ -268,12 +264,12 @@ static void begin(bb_lane *lane)
     lane->next_owed = lane->number;
     lane->scheduled = 0;
     for (uint32_t i = lane->number; i < bench->plan.pubs; i += bench->lane_count) {
-        bb_publisher *publisher = &bench->publishers[i];
+        bb_bench_publisher *publisher = &bench->publishers[i];
         publisher->is_ready = false;
         publisher->owed = 0;
         lane->publishers++;
         lane->open_targets += is_open_target(publisher);
-        bb_publisher_ready(publisher);
+        bb_bench_publisher_ready(publisher);
     }
 }
 
@@ -287,7 +283,7 @@ void bb_job_publish(bb_lane *lane)
         if (bench->options->rate > 0 && lane->publishers && !stopped(lane))
             until_ns = least(until_ns, schedule(lane));
         while (lane->ready_count) {
-            bb_publisher *publisher = lane->ready[--lane->ready_count];
+            bb_bench_publisher *publisher = lane->ready[--lane->ready_count];
             publisher->is_ready = false;
             publish_some(lane, publisher);
         }

@@ -6,23 +6,23 @@
 #include "bench/report.h"
 
 /* As many digits as the figure has: jansson would print 0.1 as 0.10000000000000001. */
-static json_t *real(const bb_figure *figure)
+static json_t *real(const bb_bench_figure *figure)
 {
     char text[64];
     snprintf(text, sizeof text, "%.*f", (int)figure->decimals, figure->real);
     return json_real(strtod(text, NULL));
 }
 
-static json_t *value_of(const bb_figure *figure)
+static json_t *value_of(const bb_bench_figure *figure)
 {
     switch (figure->type) {
-    case BB_FIGURE_COUNT:
+    case BB_BENCH_FIGURE_COUNT:
         return json_integer((json_int_t)figure->count);
-    case BB_FIGURE_REAL:
+    case BB_BENCH_FIGURE_REAL:
         return real(figure);
-    case BB_FIGURE_TEXT:
+    case BB_BENCH_FIGURE_TEXT:
         return json_string(figure->text);
-    case BB_FIGURE_TRUTH:
+    case BB_BENCH_FIGURE_TRUTH:
         return json_boolean(figure->truth);
     }
     return NULL;

@@ -17,13 +17,13 @@ static int make_result(void **state)
 {
     result = calloc(1, sizeof *result);
     result->timeline = calloc(1, sizeof *result->timeline);
-    bb_figures_text(&result->figures, "scenario", "pairs");
-    bb_figures_text(&result->figures, "tag", "<b>&amp;\"tag\"</b>");
-    bb_figures_text(&result->figures, "url", "mqtt://localhost");
-    bb_figures_count(&result->figures, "lost", 0);
-    bb_figures_count(&result->figures, "reordered", 12345);
-    bb_figures_real(&result->figures, "lat_p50_us", 1234.5678, 1);
-    bb_figures_truth(&result->figures, "complete", true);
+    bb_bench_figures_text(&result->figures, "scenario", "pairs");
+    bb_bench_figures_text(&result->figures, "tag", "<b>&amp;\"tag\"</b>");
+    bb_bench_figures_text(&result->figures, "url", "mqtt://localhost");
+    bb_bench_figures_count(&result->figures, "lost", 0);
+    bb_bench_figures_count(&result->figures, "reordered", 12345);
+    bb_bench_figures_real(&result->figures, "lat_p50_us", 1234.5678, 1);
+    bb_bench_figures_truth(&result->figures, "complete", true);
     bb_timeline_start(result->timeline, 0, 1000000);
     for (uint64_t i = 1; i < 2000; i++) {
         bb_slot *slot = bb_timeline_slot(result->timeline, i * 50000);
@@ -133,7 +133,7 @@ static void a_run_without_latencies_has_no_plots(void **state)
     static bb_timeline timeline;
     empty = empty_of;
     empty.timeline = &timeline;
-    bb_figures_text(&empty.figures, "scenario", "idle");
+    bb_bench_figures_text(&empty.figures, "scenario", "idle");
     bb_timeline_start(&timeline, 0, 1000);
     char *text = NULL;
     size_t len;
@@ -145,7 +145,7 @@ static void a_run_without_latencies_has_no_plots(void **state)
     free(text);
 }
 
-static void assert_shown(const char *name, bb_figure figure, const char *expected)
+static void assert_shown(const char *name, bb_bench_figure figure, const char *expected)
 {
     char room[64] = "";
     bb_text text = bb_text_on(room, sizeof room - 1);
@@ -155,15 +155,16 @@ static void assert_shown(const char *name, bb_figure figure, const char *expecte
 
 static void values_are_written_for_people(void **state)
 {
-    assert_shown("lost", (bb_figure){.type = BB_FIGURE_COUNT, .count = 1234567}, "1,234,567");
-    assert_shown("lost", (bb_figure){.type = BB_FIGURE_COUNT, .count = 123}, "123");
-    assert_shown("lat_max_us", (bb_figure){.type = BB_FIGURE_REAL, .real = 0.3456}, "0.346 µs");
-    assert_shown("lat_max_us", (bb_figure){.type = BB_FIGURE_REAL, .real = 999.4}, "999 µs");
-    assert_shown("lat_max_us", (bb_figure){.type = BB_FIGURE_REAL, .real = 999.6}, "1.00 ms");
-    assert_shown("lat_max_us", (bb_figure){.type = BB_FIGURE_REAL, .real = 12345678}, "12.3 s");
-    assert_shown("rss_kb", (bb_figure){.type = BB_FIGURE_COUNT, .count = 5284}, "5.16 MB");
-    assert_shown("mqtt", (bb_figure){.type = BB_FIGURE_COUNT, .count = 4}, "3.1.1");
-    assert_shown("msgs_per_s", (bb_figure){.type = BB_FIGURE_REAL, .real = 1302279.4}, "1,302,279 a second");
+    assert_shown("lost", (bb_bench_figure){.type = BB_BENCH_FIGURE_COUNT, .count = 1234567}, "1,234,567");
+    assert_shown("lost", (bb_bench_figure){.type = BB_BENCH_FIGURE_COUNT, .count = 123}, "123");
+    assert_shown("lat_max_us", (bb_bench_figure){.type = BB_BENCH_FIGURE_REAL, .real = 0.3456}, "0.346 µs");
+    assert_shown("lat_max_us", (bb_bench_figure){.type = BB_BENCH_FIGURE_REAL, .real = 999.4}, "999 µs");
+    assert_shown("lat_max_us", (bb_bench_figure){.type = BB_BENCH_FIGURE_REAL, .real = 999.6}, "1.00 ms");
+    assert_shown("lat_max_us", (bb_bench_figure){.type = BB_BENCH_FIGURE_REAL, .real = 12345678}, "12.3 s");
+    assert_shown("rss_kb", (bb_bench_figure){.type = BB_BENCH_FIGURE_COUNT, .count = 5284}, "5.16 MB");
+    assert_shown("mqtt", (bb_bench_figure){.type = BB_BENCH_FIGURE_COUNT, .count = 4}, "3.1.1");
+    assert_shown("msgs_per_s", (bb_bench_figure){.type = BB_BENCH_FIGURE_REAL, .real = 1302279.4},
+                 "1,302,279 a second");
 }
 
 static void ticks_are_round(void **state)

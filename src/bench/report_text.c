@@ -18,7 +18,7 @@ const char *bb_verdict_text(const bb_bench_result *result)
 static bool has_any(const bb_bench_result *result, bb_label_group group)
 {
     for (size_t i = 0; i < bb_label_count; i++)
-        if (bb_labels[i].group == group && bb_figures_find(&result->figures, bb_labels[i].name))
+        if (bb_labels[i].group == group && bb_bench_figures_find(&result->figures, bb_labels[i].name))
             return true;
     return false;
 }
@@ -29,7 +29,7 @@ static void print_group(FILE *to, const bb_bench_result *result, bb_label_group 
         return;
     fprintf(to, "\n%s\n", bb_label_group_text(group));
     for (size_t i = 0; i < bb_label_count; i++) {
-        const bb_figure *figure = bb_figures_find(&result->figures, bb_labels[i].name);
+        const bb_bench_figure *figure = bb_bench_figures_find(&result->figures, bb_labels[i].name);
         if (bb_labels[i].group != group || !figure)
             continue;
         char room[VALUE_MAX];
@@ -41,7 +41,7 @@ static void print_group(FILE *to, const bb_bench_result *result, bb_label_group 
 
 void bb_report_text(FILE *to, const bb_bench_result *result)
 {
-    const bb_figure *scenario = bb_figures_find(&result->figures, "scenario");
+    const bb_bench_figure *scenario = bb_bench_figures_find(&result->figures, "scenario");
     fprintf(to, "busbar bench %s: %s\n", scenario->text, bb_verdict_text(result));
     for (unsigned group = 0; group < BB_LABEL_GROUPS; group++)
         print_group(to, result, group);

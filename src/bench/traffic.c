@@ -55,22 +55,22 @@ static uint64_t expected(const bb_bench *bench)
     return bench->plan.may_be_alien ? tally.unique + missing(bench) : tally.sent * bench->plan.deliveries;
 }
 
-static void wildcard_figures(const bb_bench *bench, bb_figures *figures, const bb_usage *before, const bb_usage *after,
-                             double seconds)
+static void wildcard_figures(const bb_bench *bench, bb_bench_figures *figures, const bb_usage *before,
+                             const bb_usage *after, double seconds)
 {
     uint64_t filters = bb_plan_filters(&bench->plan);
-    bb_figures_count(figures, "filters", filters);
-    bb_figures_count(figures, "topics", bench->plan.sources);
-    bb_figures_real(figures, "subscribe_s", seconds, 3);
+    bb_bench_figures_count(figures, "filters", filters);
+    bb_bench_figures_count(figures, "topics", bench->plan.sources);
+    bb_bench_figures_real(figures, "subscribe_s", seconds, 3);
     if (bench->options->broker_pid) {
-        bb_figures_real(figures, "cpu_us_per_filter", bb_results_us_each(before, after, filters), 3);
-        bb_figures_real(figures, "rss_bytes_per_filter", bb_results_bytes_each(before, after, filters), 0);
+        bb_bench_figures_real(figures, "cpu_us_per_filter", bb_results_us_each(before, after, filters), 3);
+        bb_bench_figures_real(figures, "rss_bytes_per_filter", bb_results_bytes_each(before, after, filters), 0);
     }
 }
 
 bool bb_play_traffic(bb_bench *bench, bb_bench_result *result)
 {
-    bb_figures *figures = &result->figures;
+    bb_bench_figures *figures = &result->figures;
     uint32_t pubs = bench->plan.pubs, all = bench->client_count;
     bench->clean = bench->subscribes = true;
 
@@ -88,6 +88,7 @@ bool bb_play_traffic(bb_bench *bench, bb_bench_result *result)
     bb_play_span_end(bench, &span);
     uint64_t last_ns = bb_play_last_received_ns(bench);
     span.seconds = (double)((last_ns > bench->start_ns ? last_ns : bb_bench_clock_ns()) - bench->start_ns) / 1e9;
+    bb_play_leave(bench, 0, all); /* what comes until the broker closes counts: it may be repetitions */
     if (bench->plan.shares)
         settle_shared(bench);
 
@@ -100,13 +101,12 @@ bool bb_play_traffic(bb_bench *bench, bb_bench_result *result)
     if (bench->plan.scenario == BB_SCENARIO_WILDCARD)
         wildcard_figures(bench, figures, &before, &subscribed, subscribe_s);
     bb_results_delivery(bench, figures, expected(bench), complete);
-    bb_figures_real(figures, "seconds", span.seconds, 3);
-    bb_figures_real(figures, "msgs_per_s", bb_results_per_s(delivered, span.seconds), 0);
-    bb_figures_real(figures, "published_per_s", bb_results_per_s(tally.sent, span.seconds), 0);
+    bb_bench_figures_real(figures, "seconds", span.seconds, 3);
+    bb_bench_figures_real(figures, "msgs_per_s", bb_results_per_s(delivered, span.seconds), 0);
+    bb_bench_figures_real(figures, "published_per_s", bb_results_per_s(tally.sent, span.seconds), 0);
     bb_results_cpu(bench, figures, &span, delivered);
     bb_results_timeline(bench, result);
     bb_results_latency(bench, result);
-    bb_play_leave(bench, 0, all);
     bool floods = bench->options->qos == 0 && bench->options->backlog == 0;
     bb_results_end(bench, result, expected(bench), floods);
     if (!complete && bench->plan.scenario == BB_SCENARIO_PUB)
