@@ -126,6 +126,7 @@ static bool dial(bb_net *net, bb_time now)
         net->transport = net->dial.transport;
         net->dial.transport.fd = -1;
         net->stage = BB_NET_OPEN;
+        net->send_error = (bb_moved){.io = BB_IO_OK};
         bb_client_opened(&net->client);
         return true;
     default:
@@ -155,14 +156,12 @@ static bool lost(bb_net *net, bb_moved moved)
 static bool send_output(bb_net *net)
 {
     bb_span out = bb_client_output(&net->client);
-    net->blocked = false;
-    if (!out.len)
+    if (!out.len || net->send_error.io == BB_IO_ERROR)
         return false;
     bb_moved moved = bb_transport_send(&net->transport, &out, 1);
     if (moved.io == BB_IO_ERROR)
-        return lost(net, moved);
-    net->blocked = moved.io == BB_IO_WAIT;
-    if (moved.io == BB_IO_OK)
+        net->send_error = moved;
+    else if (moved.io == BB_IO_OK)
         bb_client_sent(&net->client, moved.bytes);
     return moved.io == BB_IO_OK;
 }
@@ -175,9 +174,11 @@ static bool receive_input(bb_net *net)
     if (!room || net->drained)
         return false;
     bb_moved moved = bb_transport_recv(&net->transport, into, room);
+    if (moved.io == BB_IO_WAIT && net->send_error.io == BB_IO_ERROR)
+        moved = net->send_error;
     if (moved.io == BB_IO_END || moved.io == BB_IO_ERROR)
         return lost(net, moved);
-    net->drained = moved.drained;
+    net->drained = moved.drained && net->send_error.io != BB_IO_ERROR;
     if (moved.io == BB_IO_OK)
         bb_client_received(&net->client, moved.bytes);
     return moved.io == BB_IO_OK;
@@ -185,13 +186,13 @@ static bool receive_input(bb_net *net)
 
 static bool move_bytes(bb_net *net)
 {
-    if (bb_transport_wants(&net->transport) & BB_WRITABLE) {
+    if (bb_transport_wants(&net->transport) & BB_WRITABLE && net->send_error.io != BB_IO_ERROR) {
         bb_moved moved = bb_transport_step(&net->transport);
         if (moved.io == BB_IO_ERROR)
-            return lost(net, moved);
+            net->send_error = moved;
     }
     bool sent = send_output(net);
-    return (net->stage == BB_NET_OPEN && receive_input(net)) || sent;
+    return receive_input(net) || sent;
 }
 
 /* --- closing: our last bytes are to arrive, so what the server still sends is read until it closes, too */

@@ -46,8 +46,8 @@ struct bb_net {
     bb_transport transport;
     bb_time address_due; /* when the next address is tried */
     bool drained;        /* in this call: nothing more to read */
-    bool blocked;        /* output waits for room */
     bool full;           /* input waits for the application */
+    bb_moved send_error; /* io BB_IO_ERROR: nothing can be sent any more, but what the server said last is still read */
 
     bb_transport closing; /* said good-bye, and is read until the server closes too */
     bb_time closing_due;

@@ -195,8 +195,8 @@ void bb_tls_set_error(bb_tls *tls, int ssl_error)
     bb_text text = bb_text_on(tls->error, sizeof tls->error);
     if (ssl_error == SSL_ERROR_SSL && ERR_peek_last_error())
         bb_tls_put_openssl_error(&text);
-    else if (tls->lower_error)
-        bb_transport_explain(&tls->lower, tls->lower_error, &text);
+    else if (tls->lower_error) /* the transport below explains it; an alert that is still unread would be better */
+        text.len = 0;
     else if (tls->open)
         bb_text_puts(&text, "the server closed the connection");
     else
