@@ -1,10 +1,11 @@
 # The libraries of others that busbar links with; docs/decisions/0006-dependencies.md says why each is there.
-# Sets BB_YAML_LIBRARY, BB_JANSSON_LIBRARY, BB_TRANSPORT_LINK, BB_URING_LINK, BB_URING_FILE_OUT, BB_CMOCKA_LIBRARY, and the
+# Sets BB_YAML_LIBRARY, BB_JANSSON_LIBRARY, BB_LMDB_LIBRARY, BB_TRANSPORT_LINK, BB_URING_LINK, BB_URING_FILE_OUT, BB_CMOCKA_LIBRARY, and the
 # target bb_allocator, for programs only.
 
 find_package(Threads REQUIRED)
 find_library(BB_YAML_LIBRARY yaml REQUIRED)       # Debian: libyaml-dev
 find_library(BB_JANSSON_LIBRARY jansson REQUIRED) # Debian: libjansson-dev
+find_library(BB_LMDB_LIBRARY lmdb REQUIRED)       # Debian: liblmdb-dev
 find_library(BB_CMOCKA_LIBRARY cmocka)            # Debian: libcmocka-dev; without it there are no unit tests
 
 # TLS and WebSocket. A program that does not use them does not load them.
@@ -52,3 +53,13 @@ if(NOT allocator STREQUAL "glibc")
     target_link_libraries(bb_allocator INTERFACE ${BB_${upper}_LIBRARY})
 endif()
 message(STATUS "Allocator of busbard: ${allocator}")
+
+# The checksum of the journal: the processor's instruction for it is a file of its own.
+set(BB_CRC32C_FILES_OUT crc32c_x86.c crc32c_arm.c crc32c_plain.c)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
+    list(REMOVE_ITEM BB_CRC32C_FILES_OUT crc32c_x86.c)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+    list(REMOVE_ITEM BB_CRC32C_FILES_OUT crc32c_arm.c)
+else()
+    list(REMOVE_ITEM BB_CRC32C_FILES_OUT crc32c_plain.c)
+endif()
