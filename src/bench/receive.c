@@ -49,38 +49,32 @@ static void credit(bb_lane *lane, uint32_t number)
     }
 }
 
-static void count_arrival(bb_tally *tally, bb_arrival arrival)
+/* Returns whether the message came for the first time. */
+static bool count_arrival(bb_tally *tally, bb_arrival arrival)
 {
-    switch (arrival) {
-    case BB_ARRIVED_NEXT:
-    case BB_ARRIVED_AHEAD:
-        tally->unique++;
-        return;
-    case BB_ARRIVED_LATE:
-        tally->unique++;
-        tally->reordered++;
-        return;
-    case BB_ARRIVED_AGAIN:
-        tally->duplicated++;
-        return;
-    }
+    bool is_new = arrival != BB_ARRIVED_AGAIN;
+    tally->unique += is_new;
+    tally->duplicated += !is_new;
+    tally->reordered += arrival == BB_ARRIVED_LATE;
+    return is_new;
 }
 
 /* One of several receivers of a shared subscription: which messages have come is counted for all of them together. */
-static void account_shared(bb_lane *lane, uint32_t stream, uint32_t source, uint32_t number)
+static bool account_shared(bb_lane *lane, uint32_t stream, uint32_t source, uint32_t number)
 {
     bool is_new = bb_seen_add(&lane->seen[source], number);
     bool is_late = bb_ledger_take_rising(&lane->ledger, stream, number) == BB_ARRIVED_LATE;
     lane->tally.unique += is_new;
     lane->tally.duplicated += !is_new;
     lane->tally.reordered += is_new && is_late;
+    return is_new;
 }
 
 /* Messages of a busbar bench elsewhere: we come late into its numbers. */
 static void account_foreign(bb_lane *lane, uint32_t stream, uint32_t number)
 {
     bb_ledger_begin(&lane->ledger, stream, number);
-    count_arrival(&lane->tally, bb_ledger_take(&lane->ledger, stream, number));
+    (void)count_arrival(&lane->tally, bb_ledger_take(&lane->ledger, stream, number));
 }
 
 /* A message that is whole and for this client. */
@@ -91,10 +85,11 @@ static void account(bb_lane *lane, uint32_t stream, uint32_t source, uint32_t nu
         account_foreign(lane, stream, number);
         return;
     }
-    if (BB_UNLIKELY(plan->shares))
-        account_shared(lane, stream, source, number);
-    else
-        count_arrival(&lane->tally, bb_ledger_take(&lane->ledger, stream, number));
+    bool is_new = BB_UNLIKELY(plan->shares)
+                      ? account_shared(lane, stream, source, number)
+                      : count_arrival(&lane->tally, bb_ledger_take(&lane->ledger, stream, number));
+    if (BB_UNLIKELY(!is_new))
+        return;
     if (sent_ns >= lane->counts_from_ns && lane->now_ns > sent_ns)
         bb_histogram_add(&lane->slot->latency, lane->now_ns - sent_ns);
     if (plan->deliveries)

@@ -109,7 +109,7 @@ bool bb_play_traffic(bb_bench *bench, bb_bench_result *result)
     bb_results_latency(bench, result);
     bool floods = bench->options->qos == 0 && bench->options->backlog == 0;
     bb_results_end(bench, result, expected(bench), floods);
-    if (!complete && bench->plan.scenario == BB_SCENARIO_PUB)
+    if (!complete && !floods)
         result->verdict = BB_BENCH_LOST;
     return true;
 }
