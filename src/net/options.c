@@ -36,13 +36,14 @@ void bb_net_options_init(bb_net_options *options)
 
 static bool split_urls(bb_net *net, const char *text, bb_text *error)
 {
-    net->urls = text ? calloc(1, strlen(text) + 2) : NULL;
-    if (text && !net->urls) {
+    text = text ? text : "";
+    net->urls = calloc(1, strlen(text) + 2);
+    if (!net->urls) {
         bb_text_puts(error, "no memory");
         return false;
     }
     char *out = net->urls;
-    for (const char *at = text; at && *at;) {
+    for (const char *at = text; *at;) {
         size_t len = strcspn(at, " ");
         if (len) {
             memcpy(out, at, len);

@@ -144,8 +144,10 @@ static bool append(bb_memory_store *store, record *growing, const bb_span *parts
     if (!make_room(store, growing, size))
         return false;
     for (size_t i = 0; i < count; i++) {
-        if (parts[i].len)
-            memcpy(growing->bytes + growing->len, parts[i].data, parts[i].len);
+        if (!parts[i].len)
+            continue;
+        BB_CHECK(growing->bytes);
+        memcpy(growing->bytes + growing->len, parts[i].data, parts[i].len);
         growing->len += parts[i].len;
     }
     return true;

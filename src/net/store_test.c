@@ -24,8 +24,10 @@ static void open_folder(fixture *f)
     char buffer[256];
     bb_text error = bb_text_on(buffer, sizeof buffer);
     f->files = bb_folder_store_open(folder, &error);
-    if (!f->files)
-        fail_msg("%.*s", (int)error.len, error.at);
+    if (!f->files) {
+        print_error("%.*s", (int)error.len, error.at);
+        abort();
+    }
     f->door = bb_folder_store_door(f->files);
 }
 

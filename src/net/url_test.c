@@ -23,33 +23,33 @@ static void urls_are_taken_apart(void **state)
 {
     static const struct {
         const char *text;
-        bb_url_scheme scheme;
         const char *host;
+        bb_url_scheme scheme;
         uint16_t port;
         const char *path, *user, *password;
     } good[] = {
-        {"mqtt://broker.example", BB_URL_MQTT, "broker.example", 1883, "", NULL, NULL},
-        {"mqtt://broker.example/", BB_URL_MQTT, "broker.example", 1883, "/", NULL, NULL},
-        {"MQTTS://broker.example:1/a/b%20c", BB_URL_MQTTS, "broker.example", 1, "/a/b c", NULL, NULL},
-        {"mqtt://user:pw@host:1883/", BB_URL_MQTT, "host", 1883, "/", "user", "pw"},
-        {"mqtt://user@host", BB_URL_MQTT, "host", 1883, "", "user", NULL},
-        {"mqtt://user:@host", BB_URL_MQTT, "host", 1883, "", "user", ""},
-        {"mqtt://@host", BB_URL_MQTT, "host", 1883, "", "", NULL},
-        {"mqtt://:pw@host", BB_URL_MQTT, "host", 1883, "", "", "pw"},
-        {"mqtt://u%40x:p%3Aq%2Fr@host", BB_URL_MQTT, "host", 1883, "", "u@x", "p:q/r"},
-        {"mqtt://user:p@ss:word@host", BB_URL_MQTT, "host", 1883, "", "user", "p@ss:word"},
-        {"mqtt://host/site/+/#", BB_URL_MQTT, "host", 1883, "/site/+/#", NULL, NULL},
-        {"mqtt://[::1]", BB_URL_MQTT, "::1", 1883, "", NULL, NULL},
-        {"mqtts://[2001:db8::7]:65535/", BB_URL_MQTTS, "2001:db8::7", 65535, "/", NULL, NULL},
-        {"mqtts://127.0.0.1", BB_URL_MQTTS, "127.0.0.1", 8883, "", NULL, NULL},
-        {"ws://host", BB_URL_WS, "host", 80, "/", NULL, NULL},
-        {"ws://host:8080?key=1", BB_URL_WS, "host", 8080, "/?key=1", NULL, NULL},
-        {"wss://u:p@host/mqtt%20x?key=1&b=/", BB_URL_WSS, "host", 443, "/mqtt%20x?key=1&b=/", "u", "p"},
-        {"unix:/run/busbar.sock", BB_URL_UNIX, "", 0, "/run/busbar.sock", NULL, NULL},
-        {"unix:///run/a%20b", BB_URL_UNIX, "", 0, "/run/a b", NULL, NULL},
-        {"unix://u:p@/run/x", BB_URL_UNIX, "", 0, "/run/x", "u", "p"},
-        {"unix:here.sock", BB_URL_UNIX, "", 0, "here.sock", NULL, NULL},
-        {"unix:@abstract", BB_URL_UNIX, "", 0, "@abstract", NULL, NULL},
+        {"mqtt://broker.example", "broker.example", BB_URL_MQTT, 1883, "", NULL, NULL},
+        {"mqtt://broker.example/", "broker.example", BB_URL_MQTT, 1883, "/", NULL, NULL},
+        {"MQTTS://broker.example:1/a/b%20c", "broker.example", BB_URL_MQTTS, 1, "/a/b c", NULL, NULL},
+        {"mqtt://user:pw@host:1883/", "host", BB_URL_MQTT, 1883, "/", "user", "pw"},
+        {"mqtt://user@host", "host", BB_URL_MQTT, 1883, "", "user", NULL},
+        {"mqtt://user:@host", "host", BB_URL_MQTT, 1883, "", "user", ""},
+        {"mqtt://@host", "host", BB_URL_MQTT, 1883, "", "", NULL},
+        {"mqtt://:pw@host", "host", BB_URL_MQTT, 1883, "", "", "pw"},
+        {"mqtt://u%40x:p%3Aq%2Fr@host", "host", BB_URL_MQTT, 1883, "", "u@x", "p:q/r"},
+        {"mqtt://user:p@ss:word@host", "host", BB_URL_MQTT, 1883, "", "user", "p@ss:word"},
+        {"mqtt://host/site/+/#", "host", BB_URL_MQTT, 1883, "/site/+/#", NULL, NULL},
+        {"mqtt://[::1]", "::1", BB_URL_MQTT, 1883, "", NULL, NULL},
+        {"mqtts://[2001:db8::7]:65535/", "2001:db8::7", BB_URL_MQTTS, 65535, "/", NULL, NULL},
+        {"mqtts://127.0.0.1", "127.0.0.1", BB_URL_MQTTS, 8883, "", NULL, NULL},
+        {"ws://host", "host", BB_URL_WS, 80, "/", NULL, NULL},
+        {"ws://host:8080?key=1", "host", BB_URL_WS, 8080, "/?key=1", NULL, NULL},
+        {"wss://u:p@host/mqtt%20x?key=1&b=/", "host", BB_URL_WSS, 443, "/mqtt%20x?key=1&b=/", "u", "p"},
+        {"unix:/run/busbar.sock", "", BB_URL_UNIX, 0, "/run/busbar.sock", NULL, NULL},
+        {"unix:///run/a%20b", "", BB_URL_UNIX, 0, "/run/a b", NULL, NULL},
+        {"unix://u:p@/run/x", "", BB_URL_UNIX, 0, "/run/x", "u", "p"},
+        {"unix:here.sock", "", BB_URL_UNIX, 0, "here.sock", NULL, NULL},
+        {"unix:@abstract", "", BB_URL_UNIX, 0, "@abstract", NULL, NULL},
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         if (!bb_url_parse(good[i].text, &url, error, sizeof error))

@@ -10,11 +10,13 @@
 
 #include "transport/peer_test.h"
 
+enum { TEMPORARY_MAX = 64 }; /* bytes of the path of a temporary file */
+
 /* A certificate and its key, also as files. */
 typedef struct identity {
     EVP_PKEY *key;
     X509 *certificate;
-    char certificate_file[64], key_file[64];
+    char certificate_file[TEMPORARY_MAX], key_file[TEMPORARY_MAX];
 } identity;
 
 typedef struct identity_options {
@@ -35,9 +37,9 @@ static inline void add_extension(X509 *certificate, const identity *issuer, int 
     X509_EXTENSION_free(extension);
 }
 
-static inline FILE *open_temporary(char *path, const char *template)
+static inline FILE *open_temporary(char path[TEMPORARY_MAX], const char *template)
 {
-    strcpy(path, template);
+    snprintf(path, TEMPORARY_MAX, "%s", template);
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     return fdopen(fd, "w");

@@ -169,7 +169,7 @@ static void advance(bb_span *spans, size_t *at, size_t n)
     while (n >= spans[*at].len && n > 0)
         n -= spans[(*at)++].len;
     if (n)
-        spans[*at] = bb_span_from(spans[*at], n);
+        spans[*at] = bb_span_of(spans[*at].data + n, spans[*at].len - n);
 }
 
 static size_t length_of(const bb_span *spans, size_t n)

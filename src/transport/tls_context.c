@@ -8,12 +8,10 @@
 /* OpenSSL would ask for a password at the terminal, in the middle of everything. */
 static int key_password(char *buffer, int size, int writing, void *user)
 {
-    const char *password = user;
-    size_t len = password ? strlen(password) : 0;
-    if (!password || len > (size_t)size)
-        return -1;
-    memcpy(buffer, password, len);
-    return (int)len;
+    bb_text text = bb_text_on(buffer, (size_t)size);
+    if (user)
+        bb_text_puts(&text, user);
+    return user && !text.cut ? (int)text.len : -1;
 }
 
 static bool refuse(const char *file, const char *what, bb_text *error)

@@ -260,9 +260,9 @@ static void what_is_wrong_with_a_certificate_is_said(void **state)
     expect_refusal(&(scenario){.client.ca_file = other_authority.certificate_file},
                    "the server's certificate is not trusted: its issuer is not among the authorities that are trusted "
                    "here (CN=broker.example, issued by CN=Authority of the test)");
-    expect_refusal(&(scenario){.proof = {.from_s = -2 * DAY_S, .until_s = -DAY_S}},
+    expect_refusal(&(scenario){.proof = {.from_s = -2L * DAY_S, .until_s = -DAY_S}},
                    "the server's certificate (CN=broker.example) expired at 2");
-    expect_refusal(&(scenario){.proof = {.from_s = DAY_S, .until_s = 2 * DAY_S}},
+    expect_refusal(&(scenario){.proof = {.from_s = DAY_S, .until_s = 2L * DAY_S}},
                    "the server's certificate (CN=broker.example) is not valid before 2");
     identity_options alone = {.name = "broker.example", .until_s = DAY_S};
     identity self = identity_new(&alone);
@@ -275,7 +275,7 @@ static void checks_can_be_switched_off(void **state)
     static const scenario lenient[] = {
         {.host = "other.example", .client.any_name = true},
         {.host = "other.example", .client.any_certificate = true},
-        {.proof = {.from_s = -2 * DAY_S, .until_s = -DAY_S}, .client.any_certificate = true},
+        {.proof = {.from_s = -2L * DAY_S, .until_s = -DAY_S}, .client.any_certificate = true},
     };
     for (size_t i = 0; i < sizeof lenient / sizeof *lenient; i++) {
         fixture f;
@@ -369,7 +369,7 @@ static void files_that_cannot_be_used_are_named(void **state)
 
 static void an_encrypted_key_needs_its_password(void **state)
 {
-    char path[64], buffer[256];
+    char path[TEMPORARY_MAX], buffer[256];
     FILE *file = open_temporary(path, "/tmp/busbar-test-enc-XXXXXX");
     PEM_write_PrivateKey(file, authority.key, EVP_aes_128_cbc(), NULL, 0, NULL, (void *)(uintptr_t) "secret");
     fclose(file);

@@ -377,8 +377,8 @@ static void a_server_that_does_not_want_is_understood(void **state)
     expect_no_opening("\x20\x02", false, "does not speak HTTP/1.1");
     expect_no_opening("HTTP/1.1 101 Switch", true, "closed the connection instead of answering");
     expect_no_opening("HTTP/1.1 101 x\r\nSec-WebSocket-Accept: stale\r\n\r\n", false, "does not upgrade");
-    memset(long_response, 'x', sizeof long_response - 1);
-    memcpy(long_response, "HTTP/1.1 101 ", 13);
+    int begin_len = snprintf(long_response, sizeof long_response, "HTTP/1.1 101 ");
+    memset(long_response + begin_len, 'x', sizeof long_response - 1 - (size_t)begin_len);
     expect_no_opening(long_response, false, "too long");
 }
 
