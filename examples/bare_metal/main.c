@@ -11,30 +11,15 @@ enum { PUBLISH_EVERY_MS = 10000 };
 static bb_client client;
 static enum board_link link_seen;
 
-/* "00217" for 21.7 degrees; the smallest cores cannot divide, so there is no division in it. */
-static bb_span number_text(int number, char text[6])
-{
-    static const int16_t powers[] = {10000, 1000, 100, 10, 1};
-    char *at = text;
-    if (number < 0) {
-        number = -number;
-        *at++ = '-';
-    }
-    for (unsigned i = 0; i < 5; i++) {
-        char digit = '0';
-        for (; number >= powers[i]; number -= powers[i])
-            digit++;
-        *at++ = digit;
-    }
-    bb_span span = {(const uint8_t *)text, (size_t)(at - text)};
-    return span;
-}
-
 static void publish_temperature(void)
 {
-    static const bb_span topic = BB_TEXT("site/boiler/temperature");
-    char text[6];
-    bb_client_message message = {topic, number_text(board_temperature(), text), {0}, EXAMPLE_QOS, false};
+    static uint8_t text[BOARD_TEMPERATURE_SIZE];
+    static const bb_client_message message = {
+        .topic = BB_TEXT("site/boiler/temperature"),
+        .payload = {text, sizeof(text)},
+        .qos = EXAMPLE_QOS,
+    };
+    board_temperature(text);
     (void)bb_client_publish(&client, &message, NULL); /* no room: the next one will be as good */
 }
 
@@ -70,6 +55,20 @@ static void watch_link(void)
         bb_client_closed(&client);
 }
 
+/* Give the client what came, take its events, and send what it has to say. */
+static void run_client(uint64_t now_ms)
+{
+    size_t room;
+    bb_client_event event;
+    uint8_t *in = bb_client_input(&client, &room);
+    bb_client_received(&client, ring_read(&board_rx, in, room));
+    watch_link();
+    while (bb_client_next(&client, now_ms, &event))
+        handle(&event);
+    bb_span out = bb_client_output(&client);
+    bb_client_sent(&client, ring_write(&board_tx, out.data, out.len));
+}
+
 int main(void)
 {
     board_init();
@@ -78,24 +77,13 @@ int main(void)
     bb_client_start(&client);
     link_seen = BOARD_DOWN;
 
-    for (uint64_t publish_at = 0;;) {
-        size_t room;
-        uint8_t *in = bb_client_input(&client, &room);
-        bb_client_received(&client, ring_read(&board_rx, in, room));
-        watch_link();
-
-        bb_client_event event;
-        while (bb_client_next(&client, board_now_ms(), &event))
-            handle(&event);
-        if (board_now_ms() >= publish_at && bb_client_is_connected(&client)) {
+    for (uint32_t published_at = 0;;) {
+        uint64_t now_ms = board_now_ms();
+        if ((uint32_t)now_ms - published_at >= PUBLISH_EVERY_MS && bb_client_is_connected(&client)) {
+            published_at = (uint32_t)now_ms;
             publish_temperature();
-            publish_at = board_now_ms() + PUBLISH_EVERY_MS;
-            continue; /* the message may be sent now */
         }
-
-        bb_span out = bb_client_output(&client);
-        bb_client_sent(&client, ring_write(&board_tx, out.data, out.len));
-        uint64_t deadline = bb_client_deadline(&client);
-        board_sleep_until(deadline < publish_at ? deadline : publish_at);
+        run_client(now_ms);
+        board_sleep_until(bb_client_deadline(&client), PUBLISH_EVERY_MS);
     }
 }

@@ -72,7 +72,8 @@ typedef struct bb_client_subscription {
     bb_span properties;      /* encoded list of user properties */
 } bb_client_subscription;
 
-/* ---- Parts of the client that the linker leaves out when the options do not name them. */
+/* ---- Parts of the client that the linker leaves out when the options do not name them. Where a part has a field
+ * `functions`, it is that which names it. */
 
 typedef struct bb_client_protocol bb_client_protocol;
 extern BB_API const bb_client_protocol bb_client_mqtt_311;
@@ -81,6 +82,15 @@ extern BB_API const bb_client_protocol bb_client_mqtt_5;
 typedef struct bb_client_delivery bb_client_delivery;
 extern BB_API const bb_client_delivery bb_client_qos1; /* QoS 0 and 1 */
 extern BB_API const bb_client_delivery bb_client_qos2; /* QoS 0, 1 and 2 */
+
+/* A message that is published at the start of every connection. Together with the will it is a pair: with a birth, the
+ * will is published also when the client is stopped in order, so that what subscribers see is always true. */
+typedef struct bb_client_birth {
+    const struct bb_client_birth_functions *functions; /* &bb_client_birth_functions */
+    bb_client_message message;
+} bb_client_birth;
+
+extern BB_API const struct bb_client_birth_functions bb_client_birth_functions;
 
 /* Where the client keeps what must survive: each message of QoS 1 or 2 until it is acknowledged, and the identifiers of
  * QoS 2 messages that were received. It is a set of records with a number each. Keep them in flash or in a file, and
@@ -136,12 +146,15 @@ typedef enum bb_client_auth_phase {
 } bb_client_auth_phase;
 
 typedef struct bb_client_auth {
+    const struct bb_client_auth_functions *functions; /* &bb_client_auth_functions */
     bb_span method;
     void *context;
     /* One step. `reply` is empty before the call and must live until the call of the client that led here returns.
      * False: we do not go on (for instance because the server could not prove itself): the connection ends. */
     bool (*step)(void *context, bb_client_auth_phase phase, bb_span data, bb_span *reply);
 } bb_client_auth;
+
+extern BB_API const struct bb_client_auth_functions bb_client_auth_functions;
 
 /* ---- Options. */
 
@@ -173,9 +186,8 @@ typedef struct bb_client_options {
      * bb_client_start: later ones resume what it began. */
     bool clean_start;
 
-    const bb_client_message *will;  /* NULL: none. Its properties may have a will delay */
-    const bb_client_message *birth; /* NULL: none. Published at the start of every connection. With a birth, the will is
-                                     * published also when we disconnect in order, so that the two stay a pair */
+    const bb_client_message *will; /* NULL: none. Its properties may have a will delay */
+    const bb_client_birth *birth;  /* NULL: none */
 
     /* Sent when the server has no session for us, and once after bb_client_init in any case (the server may have an old
      * list). At most 1000. */
@@ -313,7 +325,7 @@ typedef union bb_client_event {
 /* ---- The client. Visible only so that you can place it: everything in it is private. */
 typedef struct bb_client {
     const bb_client_options *options;
-    uint8_t state, cause, code, answer, answer_code, redirects;
+    uint8_t state, cause, code, answer, answer_code, redirects, stop_code, send_dup;
     bool send_begun;
     uint16_t flags, quota, send_id, sent_until, next_id, stream_id, message_id, answer_id, birth_id;
     uint16_t subscribe_first, subscribe_left;
@@ -321,17 +333,22 @@ typedef struct bb_client {
     uint32_t message_left;
     uint32_t stream_left, stream_offset; /* of the message that is being published piece by piece */
     uint32_t send_left, send_offset;     /* of the record that is being sent */
-    uint32_t sent_at, heard_at, give_up_at, connected_at, retry_ms, attempt, random;
+    uint32_t sent_at, heard_at, give_up_at, connected_at, retry_ms, step_ms, attempt, random;
     size_t redirect_len, redirect_new, assigned_len;
     const char *clause;
+    void (*stop)(struct bb_client *client);
     bb_time now;
     bb_client_server server;
     bb_client_message_event message; /* the one that is coming in */
 } bb_client;
 
-/* Make a client, stopped, out of `options`. With a store that has records from before a reset, the client goes on with
- * them. BB_CLIENT_INVALID: what is required is missing; BB_CLIENT_TOO_LARGE: a buffer is too small. */
+/* Make a client, stopped, out of `options`. BB_CLIENT_INVALID: what is required is missing; BB_CLIENT_TOO_LARGE: a
+ * buffer is too small. */
 BB_API bb_client_result bb_client_init(bb_client *client, const bb_client_options *options);
+
+/* Go on with what the store kept over a reset: call it right after bb_client_init, if the store may have kept anything.
+ * A message of which not all was stored is forgotten. */
+BB_API void bb_client_restore(bb_client *client);
 
 /* Connect, and stay connected: BB_CLIENT_OPEN follows. No effect on a client that was started. */
 BB_API void bb_client_start(bb_client *client);

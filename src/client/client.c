@@ -3,7 +3,7 @@
  * Inside, times are the low 32 bits of the caller's: they are only ever compared with ones less than 24 days away. */
 #include "client/inside.h"
 
-enum { BUFFER_LEAST = 64, TIMEOUT_MS = 10000, REDIRECTS_MAX = 3, RETRY_MIN_MS = 1000, RETRY_MAX_MS = 1 << 24 };
+enum { BUFFER_LEAST = 64, TIMEOUT_MS = 10000, RETRY_MIN_MS = 1000 };
 
 bb_client_result bb_client_init(bb_client *client, const bb_client_options *options)
 {
@@ -13,10 +13,8 @@ bb_client_result bb_client_init(bb_client *client, const bb_client_options *opti
         return BB_CLIENT_TOO_LARGE;
     memset(client, 0, sizeof(*client));
     client->options = options;
-    client->random = options->seed ? options->seed : 1;
+    client->random = options->seed;
     client->next_id = 1;
-    if (options->delivery)
-        options->delivery->restore(client);
     return BB_CLIENT_OK;
 }
 
@@ -26,18 +24,26 @@ void bb_client_start(bb_client *client)
         return;
     client->state = CLIENT_WAITING;
     client->retry_ms = 0;
-    client->attempt = client->redirects = 0;
+    client->step_ms = client->attempt = client->redirects = 0;
     client->flags &= CLIENT_SUBSCRIBED;
     client->flags |= CLIENT_SENT; /* the wait, which is none, begins with the next call of bb_client_next */
+}
+
+/* When no packet is half sent. */
+static void say_good_bye(bb_client *client)
+{
+    if (!bb_client_between_packets(client))
+        return;
+    client->options->protocol->say_disconnect(client, client->stop_code);
+    bb_client_end(client, BB_CLIENT_STOPPED, 0);
 }
 
 void bb_client_stop(bb_client *client, bool with_will)
 {
     if (client->state == CLIENT_STOPPED)
         return;
-    client->flags |= CLIENT_STOP;
-    if (with_will || client->options->birth)
-        client->flags |= CLIENT_STOP_WITH_WILL;
+    client->stop = say_good_bye;
+    client->stop_code = with_will || client->options->birth ? 0x04 : 0x00;
     if (client->state != CLIENT_CONNECTED)
         bb_client_end_now(client, BB_CLIENT_STOPPED, 0); /* nobody is there to say good-bye to */
 }
@@ -88,39 +94,18 @@ void bb_client_end_now(bb_client *client, bb_client_cause cause, uint8_t code)
     bb_client_end(client, cause, code);
 }
 
-static uint32_t next_random(bb_client *client)
-{
-    uint32_t x = client->random;
-    x ^= x << 13;
-    x ^= x >> 17;
-    x ^= x << 5;
-    return client->random = x;
-}
-
-/* Between half and all of the step. */
+/* Between half and all of a step that doubles each time. */
 static uint32_t backoff_ms(bb_client *client)
 {
     const bb_client_options *options = client->options;
-    uint32_t step = options->retry_min_ms ? options->retry_min_ms : RETRY_MIN_MS;
-    uint32_t max = options->retry_max_ms < RETRY_MAX_MS ? options->retry_max_ms : RETRY_MAX_MS;
-    for (uint32_t i = 1; i < client->attempt && step < max; i++)
-        step *= 2;
-    uint32_t half = (step < max ? step : max) / 2;
-    return half + (half * (next_random(client) >> 24) >> 8);
-}
-
-/* A redirection is followed at once, and forgotten when it led nowhere, or when it was for one connection. */
-static bool follows_redirect(bb_client *client)
-{
-    uint8_t max = client->options->redirects_max ? client->options->redirects_max : REDIRECTS_MAX;
-    if (client->redirect_new && client->redirects < max) {
-        client->redirects++;
-        client->redirect_len = client->redirect_new;
-        return true;
-    }
-    if (client->redirect_new || (~client->flags & (CLIENT_MOVED | CLIENT_WAS_CONNECTED)) != 0)
-        client->redirect_len = 0;
-    return false;
+    uint32_t step = client->step_ms;
+    if (step == 0)
+        step = options->retry_min_ms ? options->retry_min_ms : RETRY_MIN_MS;
+    if (step > options->retry_max_ms)
+        step = options->retry_max_ms;
+    client->step_ms = step * 2;
+    client->random = client->random * 1664525 + 1013904223;
+    return step / 2 + (step >> 9) * (client->random >> 24);
 }
 
 void bb_client_finish(bb_client *client, bb_client_event *event, bb_client_cause cause, uint8_t code,
@@ -128,10 +113,10 @@ void bb_client_finish(bb_client *client, bb_client_event *event, bb_client_cause
 {
     uint32_t now = (uint32_t)client->now, retry_max_ms = client->options->retry_max_ms, retry_ms = 0;
     bool connected = (client->flags & CLIENT_WAS_CONNECTED) != 0;
-    bool retry = retry_max_ms && !(client->flags & CLIENT_STOP);
+    bool retry = retry_max_ms && !client->stop;
     if (connected && now - client->connected_at >= retry_max_ms)
-        client->attempt = client->redirects = 0;
-    if (!follows_redirect(client))
+        client->step_ms = client->attempt = client->redirects = 0;
+    if (!client->options->protocol->redirect || !client->options->protocol->redirect(client))
         retry_ms = backoff_ms(client);
 
     event->disconnected.type = BB_CLIENT_DISCONNECTED;
@@ -148,8 +133,9 @@ void bb_client_finish(bb_client *client, bb_client_event *event, bb_client_cause
     client->retry_ms = retry_ms;
     client->flags &= CLIENT_SUBSCRIBED | CLIENT_BEGUN | CLIENT_MOVED;
     client->in_start = client->in_end = client->in_kept = client->out_start = client->out_end = 0;
-    client->message_left = client->send_left = client->redirect_new = client->answer = 0;
+    client->send_left = client->answer = 0;
     client->clause = NULL;
+    client->stop = NULL;
     if (client->stream_id == 0)
         client->stream_left = 0;
 }
@@ -219,15 +205,6 @@ static client_step ask_for_transport(bb_client *client, bb_client_event *event)
     return STEP_EVENT;
 }
 
-/* Say good-bye, when no packet is half sent. */
-static void stop(bb_client *client)
-{
-    if (!bb_client_between_packets(client))
-        return;
-    client->options->protocol->say_disconnect(client, client->flags & CLIENT_STOP_WITH_WILL ? 0x04 : 0x00);
-    bb_client_end(client, BB_CLIENT_STOPPED, 0);
-}
-
 static client_step talk(bb_client *client, bb_client_event *event)
 {
     const bb_client_delivery *delivery = client->options->delivery;
@@ -241,8 +218,8 @@ static client_step talk(bb_client *client, bb_client_event *event)
     step = bb_client_subscribe_all(client, event);
     if (step == STEP_NOTHING && delivery)
         step = delivery->send(client, event);
-    if (step == STEP_NOTHING && client->flags & CLIENT_STOP)
-        stop(client);
+    if (step == STEP_NOTHING && client->stop)
+        client->stop(client);
     return step;
 }
 

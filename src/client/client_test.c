@@ -245,7 +245,7 @@ static void stopping_says_good_bye(void **state)
 static void a_birth_makes_the_will_true_when_stopping(void **state)
 {
     bench b;
-    bb_client_message birth = {.topic = BYTES("s"), .payload = BYTES("on"), .retain = true};
+    bb_client_birth birth = {&bb_client_birth_functions, {.topic = BYTES("s"), .payload = BYTES("on"), .retain = true}};
     bb_client_message will = {.topic = BYTES("s"), .payload = BYTES("off"), .retain = true};
     bench_init(&b, &bb_client_mqtt_5);
     b.options.birth = &birth;

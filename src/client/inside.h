@@ -23,19 +23,17 @@ enum client_state {
 };
 
 enum client_flag {
-    CLIENT_HEARD = 1 << 0,          /* bytes came since bb_client_next looked */
-    CLIENT_SENT = 1 << 1,           /* bytes went */
-    CLIENT_PINGED = 1 << 2,         /* PINGREQ was sent, and nothing was heard since */
-    CLIENT_CLOSED = 1 << 4,         /* the transport is gone; what it brought is still looked at */
-    CLIENT_STOP = 1 << 5,           /* bb_client_stop was called */
-    CLIENT_STOP_WITH_WILL = 1 << 6, /* and the will shall be published */
-    CLIENT_WAS_CONNECTED = 1 << 7,  /* this connection saw a CONNACK that said yes */
-    CLIENT_SUBSCRIBED = 1 << 8,     /* all subscriptions of the options were answered, in this session */
-    CLIENT_BEGUN = 1 << 9,          /* there was a connection since bb_client_start */
-    CLIENT_NEW_SESSION = 1 << 10,   /* the server had no session for us */
-    CLIENT_MOVED = 1 << 11,         /* the redirection is for good (0x9D) */
-    CLIENT_DISCARD = 1 << 12,       /* the message that is coming in is known already */
-    CLIENT_PROVING = 1 << 13,       /* a re-authentication is under way */
+    CLIENT_HEARD = 1 << 0,         /* bytes came since bb_client_next looked */
+    CLIENT_SENT = 1 << 1,          /* bytes went */
+    CLIENT_PINGED = 1 << 2,        /* PINGREQ was sent, and nothing was heard since */
+    CLIENT_CLOSED = 1 << 4,        /* the transport is gone; what it brought is still looked at */
+    CLIENT_WAS_CONNECTED = 1 << 7, /* this connection saw a CONNACK that said yes */
+    CLIENT_SUBSCRIBED = 1 << 8,    /* all subscriptions of the options were answered, in this session */
+    CLIENT_BEGUN = 1 << 9,         /* there was a connection since bb_client_start */
+    CLIENT_NEW_SESSION = 1 << 10,  /* the server had no session for us */
+    CLIENT_MOVED = 1 << 11,        /* the redirection is for good (0x9D) */
+    CLIENT_DISCARD = 1 << 12,      /* the message that is coming in is known already */
+    CLIENT_PROVING = 1 << 13,      /* a re-authentication is under way */
 };
 
 /* Keys of the store: outgoing messages have their packet identifier; those of QoS 2 that came in have it with this bit.
@@ -83,6 +81,10 @@ struct bb_client_protocol {
      * for the topic. */
     bool (*make_publish)(bb_client *client, bb_frame *out, const bb_client_message *message, uint16_t packet_id,
                          uint32_t size);
+    /* Why this server would refuse a message with these flags and this size; 0: it would not. NULL: it takes all. */
+    uint8_t (*refusal)(const bb_client_server *server, unsigned flags, size_t size);
+    /* A connection is over: is there another server to go to at once? NULL: there never is. */
+    bool (*redirect)(bb_client *client);
     /* What the server is told when it broke the protocol; NULL: this version cannot tell. */
     uint8_t (*code_of)(bb_status status);
 };
@@ -90,15 +92,10 @@ struct bb_client_protocol {
 /* What messages of QoS 1 and 2 need. */
 struct bb_client_delivery {
     uint8_t qos_max;
-    /* The client begins: go on with what the store has. */
-    void (*restore)(bb_client *client);
     /* A connection begins: go on with the session, or without. */
     void (*begin)(bb_client *client);
     bb_client_result (*publish)(bb_client *client, const bb_client_message *message, uint32_t size, bool whole,
                                 uint16_t *packet_id);
-    /* The next bytes of what was begun. */
-    bool (*chunk)(bb_client *client, bb_span bytes);
-    void (*abort)(bb_client *client);
     /* Send what the store holds and this connection has not seen. */
     client_step (*send)(bb_client *client, bb_client_event *event);
     /* One of the four acknowledgements; event->ack.type is set where it ends something. */
@@ -187,19 +184,17 @@ uint16_t bb_client_take_ids(bb_client *client, size_t count);
 
 /* ---- publish.c */
 
-bb_client_result bb_client_publish_birth(bb_client *client);
-
-/* Why the server would refuse a message with these flags and this size; 0: it would not. */
-uint8_t bb_client_refusal(const bb_client *client, unsigned flags, size_t size);
+static inline uint8_t bb_client_refusal(const bb_client *client, unsigned flags, size_t size)
+{
+    const bb_client_protocol *protocol = client->options->protocol;
+    return protocol->refusal ? protocol->refusal(&client->server, flags, size) : 0x00;
+}
 
 /* ---- qos1.c, for qos2.c. */
 
-void bb_client_restore(bb_client *client);
 void bb_client_begin(bb_client *client);
 bb_client_result bb_client_store_message(bb_client *client, const bb_client_message *message, uint32_t size, bool whole,
                                          uint16_t *packet_id);
-bool bb_client_store_chunk(bb_client *client, bb_span bytes);
-void bb_client_store_abort(bb_client *client);
 client_step bb_client_send(bb_client *client, bb_client_event *event);
 bb_status bb_client_puback(bb_client *client, client_packet *packet);
 
@@ -208,6 +203,12 @@ uint8_t bb_client_record_first(const bb_client *client, uint32_t key);
 
 /* An outgoing message is done with: forget it, and say so. */
 void bb_client_published(bb_client *client, bb_client_event *event);
+
+/* ---- birth.c */
+
+struct bb_client_birth_functions {
+    bb_client_result (*publish)(bb_client *client);
+};
 
 /* ---- aliases.c */
 
@@ -220,6 +221,18 @@ struct bb_client_alias_functions {
     uint16_t (*send)(bb_client_aliases *aliases, uint16_t max, bb_span *topic);
     /* What was to be sent just now was sent, or not: then the server has not learned the alias. */
     void (*settle)(bb_client_aliases *aliases, bool sent);
+};
+
+/* ---- auth.c */
+
+struct bb_client_auth_functions {
+    /* The properties that say method and data: how many bytes, and the bytes. */
+    size_t (*size)(const bb_client_auth *auth, bb_span data);
+    void (*add)(bb_frame *frame, const bb_client_auth *auth, bb_span data);
+    /* The server accepts us: do we accept it? */
+    bb_status (*accepts)(bb_client *client, client_packet *packet, const bb_properties *list);
+    /* AUTH came. */
+    bb_status (*take)(bb_client *client, client_packet *packet);
 };
 
 /* ---- ram_store.c */

@@ -53,8 +53,8 @@ static bool say_connect(bb_client *client)
 
     bb_frame frame;
     bb_frame_begin(&frame);
-    bb_frame_binary(&frame, BB_SPAN_LITERAL("MQTT"));
-    bb_frame_number(&frame, BB_MQTT_311 << 8 | flags, 2);
+    bb_frame_bytes(&frame, BB_SPAN_LITERAL("\0\4MQTT\4"));
+    bb_frame_number(&frame, flags, 1);
     bb_frame_number(&frame, options->keep_alive_s, 2);
     bb_frame_binary(&frame, options->client_id);
     if (will) {
@@ -83,8 +83,10 @@ static bb_client_result say_subscribe(bb_client *client, bb_packet_type type, co
 static bool say_ack(bb_client *client, bb_packet_type type, uint16_t packet_id, uint8_t code)
 {
     bb_frame frame;
-    bb_ack_frame(&frame, type, BB_MQTT_311, packet_id, code);
-    return bb_client_write(client, &frame);
+    bb_frame_begin(&frame);
+    bb_frame_number(&frame, packet_id, 2);
+    return bb_client_write_request(client, &frame, (unsigned)type << 4 | (type == BB_PUBREL ? 0x2 : 0x0)) ==
+           BB_CLIENT_OK;
 }
 
 /* There is only one, which says that all is well; the will is published if we do not say it. */

@@ -1,8 +1,6 @@
 /* mqtt_5.c - the packets of MQTT 5.0, with all that their properties say. */
 #include "client/inside.h"
 
-#include "topic/name.h"
-
 /* ---- CONNACK. */
 
 static void take_limits(bb_client *client, const bb_properties *list)
@@ -45,27 +43,19 @@ static void keep_redirect(bb_client *client, uint8_t code, const bb_properties *
         client->flags |= CLIENT_MOVED;
 }
 
-static bb_span text_of(const bb_properties *list, uint32_t bit, bb_span text)
+/* A redirection is followed at once, and forgotten when it led nowhere, or when it was for one connection. */
+static bool redirect(bb_client *client)
 {
-    return list->present & bit ? text : BB_SPAN_NONE;
-}
-
-/* The method must be ours, and none must be there if we have none [4.12]. */
-static bool is_our_method(const bb_client *client, const bb_properties *list)
-{
-    bb_span ours = client->options->auth ? client->options->auth->method : BB_SPAN_NONE;
-    return bb_span_equal(text_of(list, BB_HAS(auth_method), list->auth_method), ours);
-}
-
-/* The server accepts us, in CONNACK or after a re-authentication; do we accept it? */
-static bool accepts(bb_client *client, const bb_properties *list)
-{
-    const bb_client_auth *auth = client->options->auth;
-    bb_span reply = BB_SPAN_NONE;
-    if (!auth ||
-        auth->step(auth->context, BB_CLIENT_AUTH_SUCCESS, text_of(list, BB_HAS(auth_data), list->auth_data), &reply))
+    unsigned max = client->options->redirects_max ? client->options->redirects_max : 3;
+    size_t len = client->redirect_new;
+    client->redirect_new = 0;
+    if (len > 0 && client->redirects < max) {
+        client->redirects++;
+        client->redirect_len = len;
         return true;
-    bb_client_end_now(client, BB_CLIENT_UNPROVEN, 0);
+    }
+    if (len > 0 || (~client->flags & (CLIENT_MOVED | CLIENT_WAS_CONNECTED)) != 0)
+        client->redirect_len = 0;
     return false;
 }
 
@@ -82,14 +72,15 @@ static bb_status connack(bb_client *client, client_packet *packet, uint8_t *code
     keep_redirect(client, connack.code, list);
     if (connack.code != 0x00)
         return BB_OK;
-    if (!is_our_method(client, list))
+    const bb_client_auth *auth = client->options->auth;
+    if (!auth && list->present & BB_HAS(auth_method))
         return bb_client_refuse(packet, BB_E_PROTOCOL, "4.12");
     take_limits(client, list);
     if (list->present & BB_HAS(assigned_client_id))
         client->assigned_len = keep(client->options->assigned_id, list->assigned_client_id);
     if (client->options->aliases)
         client->options->aliases->functions->begin(client->options->aliases);
-    return accepts(client, list) ? BB_OK : BB_E_CREDENTIALS;
+    return auth ? auth->functions->accepts(client, packet, list) : BB_OK;
 }
 
 /* ---- Messages and acknowledgements. */
@@ -97,20 +88,31 @@ static bb_status connack(bb_client *client, client_packet *packet, uint8_t *code
 static bb_status publish(bb_client *client, client_packet *packet)
 {
     bb_client_aliases *aliases = client->options->aliases;
-    bb_publish publish;
-    bb_status status = bb_publish_decode(&packet->header, packet->body, BB_MQTT_5, &publish, &packet->fault);
+    uint32_t max = client->options->maximum_packet_size;
+    bb_client_message_event *message = &client->message;
+    bb_properties list;
+    size_t used;
+    if (max && packet->header.size + packet->header.remaining > max)
+        return bb_client_refuse(packet, BB_E_PACKET_TOO_LARGE, "MQTT-3.1.2-24");
+    bb_status status = bb_publish_decode_start(&packet->header, packet->body, &message->topic, &packet->packet_id,
+                                               &packet->payload_offset, &packet->fault);
+    if (status == BB_OK)
+        status = bb_properties_decode(bb_span_from(packet->body, packet->payload_offset), BB_IN_PUBLISH, &list, &used,
+                                      &packet->fault);
+    if (status == BB_MORE && packet->body.len == packet->header.remaining)
+        return bb_client_refuse(packet, BB_E_MALFORMED, "2.2.2.1");
     if (status != BB_OK)
         return status;
-    packet->packet_id = publish.packet_id;
-    packet->payload_offset = publish.payload_offset;
-    client->message.qos = publish.qos;
-    client->message.properties = publish.properties.raw;
-    client->message.topic = publish.topic;
-    if (!(publish.properties.present & BB_HAS(topic_alias)))
-        return BB_OK;
-    status = BB_E_TOPIC_ALIAS;
-    if (aliases)
-        status = aliases->functions->receive(aliases, publish.properties.topic_alias, &client->message.topic);
+    packet->payload_offset += used;
+    message->qos = packet->header.flags >> 1 & 3;
+    message->properties = list.raw;
+    if (list.present & BB_HAS(topic_alias)) {
+        status = BB_E_TOPIC_ALIAS;
+        if (aliases && list.topic_alias > 0)
+            status = aliases->functions->receive(aliases, list.topic_alias, &message->topic);
+    } else if (message->topic.len == 0) {
+        status = BB_E_PROTOCOL;
+    }
     return status == BB_OK ? BB_OK : bb_client_refuse(packet, status, "3.3.2.3.4");
 }
 
@@ -144,78 +146,13 @@ static bb_status ack(client_packet *packet)
     return BB_OK;
 }
 
-/* ---- AUTH and DISCONNECT. */
-
-static bool say_auth(bb_client *client, uint8_t code, bb_span data)
-{
-    bb_span method = client->options->auth->method;
-    bb_frame frame;
-    bb_frame_begin(&frame);
-    bb_frame_number(&frame, code, 1);
-    bb_frame_varint(&frame, 3 + method.len + (data.len > 0 ? 3 + data.len : 0));
-    bb_frame_number(&frame, BB_AUTH_METHOD, 1);
-    bb_frame_binary(&frame, method);
-    if (data.len > 0) {
-        bb_frame_number(&frame, BB_AUTH_DATA, 1);
-        bb_frame_binary(&frame, data);
-    }
-    return bb_frame_end(&frame, BB_AUTH << 4, 0) && bb_client_write(client, &frame);
-}
-
-/* One step, and what we say in it; false: the connection ends. */
-static bool prove(bb_client *client, bb_client_auth_phase phase, uint8_t code, bb_span data)
-{
-    const bb_client_auth *auth = client->options->auth;
-    bb_span reply = BB_SPAN_NONE;
-    if (!auth->step(auth->context, phase, data, &reply)) {
-        bb_client_end_now(client, BB_CLIENT_UNPROVEN, 0);
-        return false;
-    }
-    if (say_auth(client, code, reply))
-        return true;
-    bb_client_end_now(client, BB_CLIENT_NO_ROOM, 0);
-    return false;
-}
-
-/* Put the packet back: it is taken when the output is empty, so that there is room for the answer. */
-static bool waits_for_output(bb_client *client, client_packet *packet)
-{
-    if (client->out_end == 0 || client->flags & CLIENT_CLOSED)
-        return false;
-    client->in_start -= packet->header.size + packet->header.remaining;
-    return true;
-}
-
-static bb_status take_auth(bb_client *client, client_packet *packet)
-{
-    bb_disconnect auth;
-    bb_status status = bb_disconnect_decode(BB_AUTH, packet->body, BB_MQTT_5, false, &auth, &packet->fault);
-    if (status != BB_OK)
-        return status;
-    const bb_properties *list = &auth.properties;
-    bool proving = client->state == CLIENT_CONNECTING || client->flags & CLIENT_PROVING;
-    bool shortest = packet->header.remaining == 0; /* success, and nothing more to say */
-    if (!client->options->auth || !proving || (!shortest && !is_our_method(client, list)))
-        return bb_client_refuse(packet, BB_E_PROTOCOL, "4.12");
-    if (waits_for_output(client, packet))
-        return BB_MORE;
-    if (auth.code == 0x18) {
-        (void)prove(client, BB_CLIENT_AUTH_CONTINUE, 0x18, text_of(list, BB_HAS(auth_data), list->auth_data));
-        return BB_OK;
-    }
-    if (client->state == CLIENT_CONNECTING)
-        return bb_client_refuse(packet, BB_E_PROTOCOL, "4.12"); /* CONNACK would say it */
-    client->flags &= ~CLIENT_PROVING;
-    if (accepts(client, list))
-        packet->event->type = BB_CLIENT_AUTHENTICATED;
-    return BB_OK;
-}
+/* ---- DISCONNECT. */
 
 static bb_status other(bb_client *client, client_packet *packet)
 {
     bb_disconnect disconnect;
-    if (packet->header.type == BB_AUTH)
-        return take_auth(client, packet);
+    if (packet->header.type == BB_AUTH && client->options->auth)
+        return client->options->auth->functions->take(client, packet);
     if (packet->header.type != BB_DISCONNECT || client->state != CLIENT_CONNECTED)
         return bb_client_refuse(packet, BB_E_PROTOCOL, "2.1.2");
     bb_status status = bb_disconnect_decode(BB_DISCONNECT, packet->body, BB_MQTT_5, false, &disconnect, &packet->fault);
@@ -224,19 +161,6 @@ static bb_status other(bb_client *client, client_packet *packet)
     keep_redirect(client, disconnect.code, &disconnect.properties);
     bb_client_finish(client, packet->event, BB_CLIENT_ENDED, disconnect.code, disconnect.properties.raw);
     return BB_OK;
-}
-
-bb_client_result bb_client_reauthenticate(bb_client *client)
-{
-    if (!client->options->auth)
-        return BB_CLIENT_UNSUPPORTED;
-    if (client->state != CLIENT_CONNECTED)
-        return BB_CLIENT_OFFLINE;
-    if (client->flags & CLIENT_PROVING || client->out_end > 0 || !bb_client_between_packets(client))
-        return BB_CLIENT_BUSY;
-    client->flags |= CLIENT_PROVING;
-    (void)prove(client, BB_CLIENT_AUTH_BEGIN, 0x19, BB_SPAN_NONE);
-    return BB_CLIENT_OK;
 }
 
 /* ---- CONNECT. */
@@ -268,27 +192,18 @@ static unsigned connect_flags(const bb_client *client)
     return flags | (options->password.data ? 0x40u : 0) | (options->user_name.data ? 0x80u : 0);
 }
 
-static void add_properties(bb_frame *frame, const bb_client_options *options, bb_span data)
+static void add_properties(bb_frame *frame, const bb_client_options *options, bb_span auth_data)
 {
     uint8_t numbers[24];
     bb_property_writer list = bb_property_writer_on(numbers, sizeof(numbers));
+    const bb_client_auth *auth = options->auth;
     put_numbers(options, &list);
     size_t size = list.len + options->user_properties.len;
-    if (options->auth)
-        size += 3 + options->auth->method.len;
-    if (data.len > 0)
-        size += 3 + data.len;
-    bb_frame_varint(frame, size);
+    bb_frame_varint(frame, size + (auth ? auth->functions->size(auth, auth_data) : 0));
     for (size_t i = 0; i < list.len; i++)
         bb_frame_number(frame, numbers[i], 1);
-    if (options->auth) {
-        bb_frame_number(frame, BB_AUTH_METHOD, 1);
-        bb_frame_binary(frame, options->auth->method);
-    }
-    if (data.len > 0) {
-        bb_frame_number(frame, BB_AUTH_DATA, 1);
-        bb_frame_binary(frame, data);
-    }
+    if (auth)
+        auth->functions->add(frame, auth, auth_data);
     bb_frame_bytes(frame, options->user_properties);
 }
 
@@ -330,15 +245,15 @@ static bool say_connect(bb_client *client)
 
 /* ---- Everything else that we say. */
 
-static bb_client_result check_filter(const bb_client *client, const bb_client_subscription *what)
+/* Does this server do what the subscription asks for? */
+static bb_client_result check_server(const bb_client_server *server, const bb_client_subscription *what)
 {
-    const bb_client_server *server = &client->server;
-    bb_filter filter;
-    if (bb_filter_parse(what->filter, UINT32_MAX, UINT16_MAX, &filter) != BB_OK || what->retain_handling > 2 ||
-        (filter.group.len > 0 && what->no_local)) /* MQTT-3.8.3-4 */
-        return BB_CLIENT_INVALID;
-    if ((what->id && !server->subscription_id_available) || (filter.wildcard && !server->wildcard_available) ||
-        (filter.group.len > 0 && !server->shared_available))
+    static const bb_span share = BB_TEXT("$share/");
+    bool shared = what->filter.len > share.len && bb_span_equal(bb_span_of(what->filter.data, share.len), share);
+    if ((shared && what->no_local) || what->retain_handling > 2)
+        return BB_CLIENT_INVALID; /* MQTT-3.8.3-4 */
+    if ((what->id && !server->subscription_id_available) || (shared && !server->shared_available) ||
+        (!server->wildcard_available && bb_has_wildcard(what->filter)))
         return BB_CLIENT_UNSUPPORTED;
     return BB_CLIENT_OK;
 }
@@ -349,7 +264,7 @@ static bb_client_result say_subscribe(bb_client *client, bb_packet_type type, co
     uint8_t id[5];
     bb_property_writer list = bb_property_writer_on(id, sizeof(id));
     bb_frame frame;
-    bb_client_result result = check_filter(client, what);
+    bb_client_result result = check_server(&client->server, what);
     if (result != BB_CLIENT_OK)
         return result;
     if (what->id)
@@ -403,6 +318,15 @@ static bool make_publish(bb_client *client, bb_frame *out, const bb_client_messa
     return bb_frame_end(out, BB_PUBLISH << 4 | (unsigned)message->qos << 1 | message->retain, size);
 }
 
+static uint8_t refusal(const bb_client_server *server, unsigned flags, size_t size)
+{
+    if ((flags >> 1 & 3) > server->maximum_qos)
+        return 0x9B;
+    if (flags & 1 && !server->retain_available)
+        return 0x9A;
+    return size > server->maximum_packet_size ? 0x95 : 0x00;
+}
+
 const bb_client_protocol bb_client_mqtt_5 = {
     .version = BB_MQTT_5,
     .connack = connack,
@@ -414,5 +338,7 @@ const bb_client_protocol bb_client_mqtt_5 = {
     .say_ack = say_ack,
     .say_disconnect = say_disconnect,
     .make_publish = make_publish,
+    .refusal = refusal,
+    .redirect = redirect,
     .code_of = bb_status_code,
 };

@@ -3,21 +3,10 @@
 #include "client/inside.h"
 
 #include "base/utf8.h"
-#include "topic/name.h"
-
-uint8_t bb_client_refusal(const bb_client *client, unsigned flags, size_t size)
-{
-    const bb_client_server *server = &client->server;
-    if ((flags >> 1 & 3) > server->maximum_qos)
-        return 0x9B;
-    if (flags & 1 && !server->retain_available)
-        return 0x9A;
-    return size > server->maximum_packet_size ? 0x95 : 0x00;
-}
 
 static bb_client_result check(const bb_client *client, const bb_client_message *message)
 {
-    if (bb_topic_check(message->topic, UINT32_MAX, UINT16_MAX) != BB_OK || !bb_utf8_valid(message->topic))
+    if (message->topic.len == 0 || bb_has_wildcard(message->topic) || !bb_utf8_valid(message->topic))
         return BB_CLIENT_INVALID;
     return message->qos > bb_client_qos_max(client) ? BB_CLIENT_UNSUPPORTED : BB_CLIENT_OK;
 }
@@ -74,16 +63,6 @@ bb_client_result bb_client_publish(bb_client *client, const bb_client_message *m
     return publish(client, message, (uint32_t)message->payload.len, true, packet_id);
 }
 
-bb_client_result bb_client_publish_birth(bb_client *client)
-{
-    const bb_client_store *store = client->options->store;
-    const bb_client_message *birth = client->options->birth;
-    uint8_t first;
-    if (birth->qos > 0 && store && store->get(store->context, client->birth_id, 0, &first, 1) > 0)
-        return BB_CLIENT_OK; /* the one of before is still on its way */
-    return bb_client_publish(client, birth, &client->birth_id);
-}
-
 /* ---- Piece by piece. */
 
 bb_client_result bb_client_publish_begin(bb_client *client, const bb_client_message *message, uint32_t size,
@@ -108,8 +87,10 @@ bb_client_result bb_client_publish_chunk(bb_client *client, bb_span bytes, size_
     if (bytes.len > client->stream_left)
         return BB_CLIENT_INVALID;
     if (client->stream_id != 0) {
-        if (!client->options->delivery->chunk(client, bytes))
+        const bb_client_store *store = client->options->store;
+        if (!store->put(store->context, client->stream_id, client->stream_offset, &bytes, 1))
             return BB_CLIENT_FULL;
+        client->stream_offset += (uint32_t)bytes.len;
     } else {
         size_t room = bb_client_room(client);
         if (bytes.len > room)
@@ -128,7 +109,8 @@ void bb_client_publish_abort(bb_client *client)
     if (client->stream_left == 0)
         return;
     if (client->stream_id != 0) {
-        client->options->delivery->abort(client);
+        const bb_client_store *store = client->options->store;
+        store->remove(store->context, client->stream_id);
     } else {
         bb_client_end_now(client, BB_CLIENT_STOPPED, 0);
     }

@@ -71,6 +71,8 @@ static bool is_whole(const bb_client *client, uint16_t packet_id)
 /* The next identifier comes after the newest record: the one before the largest gap. */
 void bb_client_restore(bb_client *client)
 {
+    if (!client->options->store)
+        return;
     uint32_t first = next_record(client, 0), gap = 0;
     for (uint32_t key = first, next; key != 0; key = next) {
         next = next_record(client, key);
@@ -112,20 +114,6 @@ bb_client_result bb_client_store_message(bb_client *client, const bb_client_mess
     return BB_CLIENT_OK;
 }
 
-bool bb_client_store_chunk(bb_client *client, bb_span bytes)
-{
-    const bb_client_store *store = client->options->store;
-    if (!store->put(store->context, client->stream_id, client->stream_offset, &bytes, 1))
-        return false;
-    client->stream_offset += (uint32_t)bytes.len;
-    return true;
-}
-
-void bb_client_store_abort(bb_client *client)
-{
-    forget(client, client->stream_id);
-}
-
 /* ---- Sending. */
 
 void bb_client_published(bb_client *client, bb_client_event *event)
@@ -163,17 +151,12 @@ static client_step begin_record(bb_client *client, uint16_t packet_id, bb_client
     uint8_t refusal = publish ? bb_client_refusal(client, header.flags, size) : 0x00;
     if (refusal != 0x00 || (!publish && client->flags & CLIENT_NEW_SESSION))
         return drop(client, packet_id, refusal, event);
-    uint8_t *at = bb_client_reserve(client, 1);
-    if (!at || (publish && client->quota == 0))
+    if (publish && client->quota == 0)
         return STEP_NOTHING;
-
-    bool again = is_again(client, packet_id) && !(client->flags & CLIENT_NEW_SESSION);
-    unsigned dup = publish && again ? DUP : 0;
-    *at = (uint8_t)(header.type << 4 | header.flags | dup);
-    client->out_end++;
     client->quota -= publish;
-    client->send_offset = 1;
-    client->send_left = size - 1;
+    client->send_dup = publish && is_again(client, packet_id) && !(client->flags & CLIENT_NEW_SESSION) ? DUP : 0;
+    client->send_offset = 0;
+    client->send_left = size;
     return STEP_DONE;
 }
 
@@ -190,6 +173,8 @@ static client_step go_on(bb_client *client)
         bb_client_end_now(client, BB_CLIENT_NO_ROOM, 0); /* half a packet is out, and there is no other half */
         return STEP_NOTHING;
     }
+    if (client->send_offset == 0)
+        *at |= client->send_dup;
     client->out_end += wanted;
     client->send_offset += (uint32_t)wanted;
     client->send_left -= (uint32_t)wanted;
@@ -228,11 +213,8 @@ bb_status bb_client_puback(bb_client *client, client_packet *packet)
 
 const bb_client_delivery bb_client_qos1 = {
     .qos_max = 1,
-    .restore = bb_client_restore,
     .begin = bb_client_begin,
     .publish = bb_client_store_message,
-    .chunk = bb_client_store_chunk,
-    .abort = bb_client_store_abort,
     .send = bb_client_send,
     .acknowledged = bb_client_puback,
 };

@@ -29,7 +29,7 @@ static bool has_too_many(const bb_client *client)
 {
     const bb_client_store *store = client->options->store;
     uint16_t left = client->options->receive_maximum;
-    if (left == 0)
+    if (left == 0 || client->options->protocol->version != BB_MQTT_5)
         return false;
     for (uint32_t key = CLIENT_KEY_RECEIVED; (key = store->next(store->context, key)) != 0; left--)
         if (left == 0)
@@ -110,11 +110,8 @@ static bb_status acknowledged(bb_client *client, client_packet *packet)
 
 const bb_client_delivery bb_client_qos2 = {
     .qos_max = 2,
-    .restore = bb_client_restore,
     .begin = begin,
     .publish = bb_client_store_message,
-    .chunk = bb_client_store_chunk,
-    .abort = bb_client_store_abort,
     .send = bb_client_send,
     .acknowledged = acknowledged,
     .arrives = arrives,

@@ -29,47 +29,43 @@ static uint8_t *find(const bb_client_ram_store *ram, uint32_t key)
     return at;
 }
 
-static void cut(bb_client_ram_store *ram, uint8_t *from, uint8_t *to)
+/* Make the `old` bytes at `at` `wanted` bytes: what comes behind them moves. */
+static void resize(bb_client_ram_store *ram, uint8_t *at, size_t old, size_t wanted)
 {
-    memmove(from, to, (size_t)(ram->memory + ram->used - to));
-    ram->used -= (size_t)(to - from);
+    memmove(at + wanted, at + old, (size_t)(ram->memory + ram->used - (at + old)));
+    ram->used += wanted - old;
+}
+
+/* The bytes that a record takes; none at the end. */
+static size_t size_of(const bb_client_ram_store *ram, const uint8_t *at)
+{
+    return at < ram->memory + ram->used ? HEAD + read_u32(at + 4) : 0;
 }
 
 static void ram_remove(void *context, uint32_t key)
 {
     bb_client_ram_store *ram = context;
     uint8_t *at = find(ram, key);
-    if (at < ram->memory + ram->used)
-        cut(ram, at, at + HEAD + read_u32(at + 4));
+    resize(ram, at, size_of(ram, at), 0);
 }
 
 static bool ram_put(void *context, uint32_t key, uint32_t offset, const bb_span *parts, size_t count)
 {
     bb_client_ram_store *ram = context;
     uint8_t *at = find(ram, key);
-    bool is_new = at == ram->memory + ram->used;
-    size_t len = 0, old = is_new ? 0 : read_u32(at + 4);
+    size_t old = size_of(ram, at), len = offset;
     for (size_t i = 0; i < count; i++)
         len += parts[i].len;
-    BB_CHECK(offset == 0 || offset == old);
-
-    size_t grows = (is_new ? HEAD : 0) + offset + len;
-    if (grows > ram->size - ram->used + old)
+    if (HEAD + len > ram->size - ram->used + old)
         return false;
-    uint8_t *bytes = at + HEAD, *behind = bytes + offset + len;
-    if (is_new) {
-        write_u32(at, key);
-        ram->used += HEAD;
-    }
-    size_t rest = (size_t)(ram->memory + ram->used - (bytes + old));
-    memmove(behind, bytes + old, rest);
-    ram->used = (size_t)(behind + rest - ram->memory);
-    write_u32(at + 4, (uint32_t)(offset + len));
-    bytes += offset;
+    resize(ram, at, old, HEAD + len);
+    write_u32(at, key);
+    write_u32(at + 4, (uint32_t)len);
+    at += HEAD + offset;
     for (size_t i = 0; i < count; i++) {
         if (parts[i].len > 0)
-            memcpy(bytes, parts[i].data, parts[i].len);
-        bytes += parts[i].len;
+            memcpy(at, parts[i].data, parts[i].len);
+        at += parts[i].len;
     }
     return true;
 }
@@ -78,13 +74,13 @@ static size_t ram_get(void *context, uint32_t key, uint32_t offset, uint8_t *out
 {
     bb_client_ram_store *ram = context;
     uint8_t *at = find(ram, key);
-    if (at == ram->memory + ram->used || offset >= read_u32(at + 4))
+    size_t size = size_of(ram, at), from = HEAD + (size_t)offset;
+    if (from >= size)
         return 0;
-    size_t len = read_u32(at + 4) - offset;
-    if (len > cap)
-        len = cap;
-    memcpy(out, at + HEAD + offset, len);
-    return len;
+    if (cap > size - from)
+        cap = size - from;
+    memcpy(out, at + from, cap);
+    return cap;
 }
 
 static uint32_t ram_next(void *context, uint32_t key)

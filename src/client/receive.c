@@ -153,7 +153,7 @@ static bb_status take_connack(bb_client *client, client_packet *packet)
         options->delivery->begin(client);
     connected->type = BB_CLIENT_CONNECTED;
     connected->server = client->server;
-    connected->birth = options->birth ? bb_client_publish_birth(client) : BB_CLIENT_OK;
+    connected->birth = options->birth ? options->birth->functions->publish(client) : BB_CLIENT_OK;
     return BB_OK;
 }
 
@@ -197,8 +197,6 @@ static bb_status next_packet(bb_client *client, client_packet *packet)
     if (status != BB_OK)
         return status;
     size_t size = packet->header.size + packet->header.remaining;
-    if (options->maximum_packet_size && size > options->maximum_packet_size)
-        return bb_client_refuse(packet, BB_E_PACKET_TOO_LARGE, "MQTT-3.1.2-24");
     if (size > options->in.size) {
         if (packet->header.type != BB_PUBLISH || client->state != CLIENT_CONNECTED)
             return BB_E_TOO_LARGE_FOR_CLIENT;

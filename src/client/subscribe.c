@@ -5,6 +5,7 @@
 #include "client/inside.h"
 
 #include "base/utf8.h"
+#include "topic/name.h"
 
 uint16_t bb_client_take_ids(bb_client *client, size_t count)
 {
@@ -19,24 +20,10 @@ uint16_t bb_client_take_ids(bb_client *client, size_t count)
     return (uint16_t)first;
 }
 
-/* A wildcard stands alone in its level, and # only in the last one [MQTT-4.7.1-1, MQTT-4.7.1-2]. */
-static bool wildcards_are_alone(bb_span filter)
-{
-    for (size_t i = 0; i < filter.len; i++) {
-        uint8_t c = filter.data[i];
-        if (c != '+' && c != '#')
-            continue;
-        if (i > 0 && filter.data[i - 1] != '/')
-            return false;
-        if (i + 1 < filter.len && (c == '#' || filter.data[i + 1] != '/'))
-            return false;
-    }
-    return true;
-}
-
 static bb_client_result check(const bb_client *client, const bb_client_subscription *what)
 {
-    if (what->filter.len == 0 || !bb_utf8_valid(what->filter) || !wildcards_are_alone(what->filter))
+    bb_filter parsed;
+    if (!bb_utf8_valid(what->filter) || bb_filter_parse(what->filter, UINT32_MAX, UINT16_MAX, &parsed) != BB_OK)
         return BB_CLIENT_INVALID;
     if (what->qos > bb_client_qos_max(client))
         return BB_CLIENT_UNSUPPORTED;
@@ -81,13 +68,6 @@ void bb_client_subscribe_begin(bb_client *client)
     client->subscribe_first = client->subscribe_left ? bb_client_take_ids(client, count) : 0;
 }
 
-static uint8_t code_of(bb_client_result result)
-{
-    if (result == BB_CLIENT_TOO_LARGE)
-        return 0x95;
-    return result == BB_CLIENT_INVALID ? 0x8F : 0x83;
-}
-
 client_step bb_client_subscribe_all(bb_client *client, bb_client_event *event)
 {
     const bb_client_options *options = client->options;
@@ -96,16 +76,14 @@ client_step bb_client_subscribe_all(bb_client *client, bb_client_event *event)
     size_t index = options->subscriptions_count - client->subscribe_left;
     uint16_t packet_id = (uint16_t)(client->subscribe_first + index);
     const bb_client_subscription *what = &options->subscriptions[index];
-    bb_client_result result = check(client, what);
-    if (result == BB_CLIENT_OK)
-        result = options->protocol->say_subscribe(client, BB_SUBSCRIBE, what, packet_id);
+    bb_client_result result = options->protocol->say_subscribe(client, BB_SUBSCRIBE, what, packet_id);
     if (result == BB_CLIENT_BUSY)
         return STEP_NOTHING;
     client->subscribe_left--;
     if (result == BB_CLIENT_OK)
         return STEP_DONE;
     event->ack.packet_id = packet_id;
-    event->ack.code = code_of(result);
+    event->ack.code = result == BB_CLIENT_TOO_LARGE ? 0x95 : 0x83;
     event->ack.properties = BB_SPAN_NONE;
     bb_client_subscribe_answered(client, BB_SUBACK, &event->ack);
     return STEP_EVENT;

@@ -146,7 +146,8 @@ static bool toy_step(void *context, bb_client_auth_phase phase, bb_span data, bb
 static void auth_init(bench *b, toy *t, bb_client_auth *auth)
 {
     *t = (toy){0};
-    *auth = (bb_client_auth){.method = BYTES("M"), .context = t, .step = toy_step};
+    *auth =
+        (bb_client_auth){.functions = &bb_client_auth_functions, .method = BYTES("M"), .context = t, .step = toy_step};
     bench_init(b, &bb_client_mqtt_5);
     b->options.auth = auth;
 }

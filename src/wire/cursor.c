@@ -1,6 +1,7 @@
 #include "wire/cursor.h"
 
 #include "base/utf8.h"
+#include "wire/wire.h"
 
 bb_status bb_cursor_short(const bb_cursor *in, size_t size)
 {

@@ -84,8 +84,6 @@ static inline bb_status bb_cursor_check_topic(const bb_cursor *in, bb_span topic
     return topic.len == 0 || BB_LIKELY(bb_topic_is_plain(topic)) ? BB_OK : bb_cursor_check_odd_topic(in, topic);
 }
 
-bool bb_has_wildcard(bb_span text);
-
 /* BB_E_MALFORMED unless everything has been read. */
 bb_status bb_cursor_finish(const bb_cursor *in);
 

@@ -2,6 +2,7 @@
 
 #include "wire/property_read.h"
 #include "wire/put.h"
+#include "wire/wire.h"
 
 enum type { BOOL, U16, U32, VARINT, TEXT, BINARY, PAIR };
 

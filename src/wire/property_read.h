@@ -14,8 +14,8 @@ static inline void bb_properties_clear(bb_properties *out)
     out->raw = BB_SPAN_NONE;
 }
 
-/* As bb_properties_decode, at the cursor. */
-bb_status bb_properties_read_list(bb_cursor *in, uint32_t where, bb_properties *out);
+/* As bb_properties_decode, at the cursor. Never inlined: it is large, and each of its callers would get a copy. */
+__attribute__((noinline)) bb_status bb_properties_read_list(bb_cursor *in, uint32_t where, bb_properties *out);
 
 /* The same; most packets have an empty list, and are done at once. */
 static inline bb_status bb_properties_read(bb_cursor *in, uint32_t where, bb_properties *out)

@@ -54,6 +54,9 @@ BB_MUST_USE bb_status bb_header_decode(bb_span in, bb_header *out, bb_fault *fau
 /* The same for a link that speaks 3.1, where SUBSCRIBE, UNSUBSCRIBE and PUBREL carry DUP when they are sent again. */
 BB_MUST_USE bb_status bb_header_decode_31(bb_span in, bb_header *out, bb_fault *fault);
 
+/* Does a text hold + or #, as no topic name does? */
+bool bb_has_wildcard(bb_span text);
+
 /* ---- CONNECT. */
 typedef struct bb_will {
     uint8_t qos;
@@ -242,6 +245,11 @@ BB_MUST_USE bb_status bb_connack_decode_311(bb_span body, bool *session_present,
 BB_MUST_USE bb_status bb_ack_decode_311(bb_span body, uint16_t *packet_id, bb_fault *fault);
 BB_MUST_USE bb_status bb_suback_decode_311(bb_packet_type type, bb_span body, uint16_t *packet_id, bb_span *codes,
                                            bb_fault *fault);
+
+/* Of a PUBLISH, topic (which may be empty in 5.0) and packet identifier: all that stands before the properties of 5.0.
+ * `used`: the bytes of it. */
+BB_MUST_USE bb_status bb_publish_decode_start(const bb_header *header, bb_span body, bb_span *topic,
+                                              uint16_t *packet_id, size_t *used, bb_fault *fault);
 BB_MUST_USE bb_status bb_publish_decode_311(const bb_header *header, bb_span body, bb_span *topic, uint16_t *packet_id,
                                             size_t *payload_offset, bb_fault *fault);
 
