@@ -38,14 +38,17 @@ static int remove_folder(void)
     return system(command);
 }
 
-static void in_both(void (*test)(fixture *f))
+static void in_memory(void (*test)(fixture *f))
 {
     fixture f = {.memory = bb_memory_store_new(MEMORY_MAX)};
     f.door = bb_memory_store_door(f.memory);
     test(&f);
     bb_memory_store_free(f.memory);
+}
 
-    f = (fixture){0};
+static void in_folder(void (*test)(fixture *f))
+{
+    fixture f = {.memory = NULL};
     snprintf(folder, sizeof folder, "/tmp/busbar-test-store-XXXXXX");
     assert_non_null(mkdtemp(folder));
     open_folder(&f);
@@ -54,10 +57,17 @@ static void in_both(void (*test)(fixture *f))
     assert_int_equal(remove_folder(), 0);
 }
 
+static void in_both(void (*test)(fixture *f))
+{
+    in_memory(test);
+    in_folder(test);
+}
+
 static bool put(fixture *f, uint32_t key, uint32_t offset, const char *text)
 {
     const bb_span parts[] = {bb_span_of(text, strlen(text) / 2),
                              bb_span_of(text + strlen(text) / 2, strlen(text) - strlen(text) / 2)};
+    assert_non_null(f->door.put);
     return f->door.put(f->door.context, key, offset, parts, 2);
 }
 
