@@ -21,11 +21,10 @@
  * Memory    From malloc, and bounded by the options: payloads of any size stream through the buffers. Texts and files
  *           that the options name are copied or read by bb_net_new; what options.client points to is borrowed, and must
  *           stay until bb_net_free.
- * Threads   A bb_net belongs to one thread at a time. Looking up the name of a host BLOCKS, in the call that opens a
- *           connection (bb_net_next, and the blocking calls): name servers that do not answer hold it up for seconds.
- *           Loops that serve others give addresses in digits, or look up first.
- * Signals   None is raised: a broken connection is an event, not a SIGPIPE.
- * Start at  bb_net_options_init, bb_net_new. docs/library.md is the manual, examples/ shows it. */
+ * Threads   A bb_net belongs to one thread at a time. No function of the poll style blocks: the name of a host is
+ * looked up in a thread of its own, which lives for as long as that takes. Signals   None is raised: a broken
+ * connection is an event, not a SIGPIPE. Start at  bb_net_options_init, bb_net_new. docs/library.md is the manual,
+ * examples/ shows it. */
 #ifndef BUSBAR_NET_H
 #define BUSBAR_NET_H
 

@@ -72,33 +72,75 @@ static void opening_failed(bb_net *net)
     bb_client_closed(&net->client);
 }
 
+static void begin_to_dial(bb_net *net, size_t addresses_count)
+{
+    bb_net_target_fill(&net->target, addresses_count, net->tls);
+    bb_dial_begin(&net->dial, &net->target.dial, &net->mem);
+    net->stage = BB_NET_DIALLING;
+    net->address_due = bb_net_now() + net->options.address_timeout_ms;
+}
+
+static void begin_to_look_up(bb_net *net)
+{
+    net->lookup = bb_lookup_begin(net->target.url.host, net->target.url.port);
+    net->stage = BB_NET_LOOKING_UP;
+    if (net->lookup)
+        return;
+    bb_net_set_error(net, "the system has no thread or memory to look up the name of the server");
+    opening_failed(net);
+}
+
 static void forget_closing(bb_net *net)
 {
     bb_transport_close(&net->closing);
 }
 
-static void begin_to_open(bb_net *net, const bb_client_open_event *event)
+/* Our own URL, or the one that the server sent us to. */
+static bool parse_url(bb_net *net, const bb_client_open_event *event)
 {
     char redirected[BB_URL_MAX + 8];
     const char *url = url_number(net, event->attempt);
-    forget_closing(net);
     if (event->server.len) {
         redirected_url(net, event->server, event->attempt, redirected, sizeof redirected);
         url = redirected;
     }
-    net->over = false;
     bb_text text = bb_net_error_begin(net);
-    bool found = bb_net_target_open(&net->target, url, net->tls, &text);
+    bool good = bb_net_target_parse(&net->target, url, &text);
     bb_net_error_end(net, &text);
-    if (!found) {
-        opening_failed(net);
-        return;
-    }
-    if (!event->server.len)
+    if (good && !event->server.len)
         take_user_from_url(net);
-    bb_dial_begin(&net->dial, &net->target.dial, &net->mem);
-    net->stage = BB_NET_DIALLING;
-    net->address_due = bb_net_now() + net->options.address_timeout_ms;
+    return good;
+}
+
+static void begin_to_open(bb_net *net, const bb_client_open_event *event)
+{
+    const bb_url *url = &net->target.url;
+    forget_closing(net);
+    net->over = false;
+    if (!parse_url(net, event))
+        opening_failed(net);
+    else if (url->scheme == BB_URL_UNIX)
+        begin_to_dial(net, 0);
+    else if (bb_resolve_digits(url->host, url->port, net->target.addresses))
+        begin_to_dial(net, 1);
+    else
+        begin_to_look_up(net);
+}
+
+/* True: something has happened. */
+static bool look_up(bb_net *net)
+{
+    if (!bb_lookup_has_ended(net->lookup))
+        return false;
+    bb_text text = bb_net_error_begin(net);
+    size_t n = bb_lookup_finish(net->lookup, net->target.addresses, &text);
+    net->lookup = NULL;
+    bb_net_error_end(net, &text);
+    if (n)
+        begin_to_dial(net, n);
+    else
+        opening_failed(net);
+    return true;
 }
 
 static void keep_dial_error(bb_net *net)
@@ -225,6 +267,8 @@ static bool end(bb_net *net, const bb_client_event *event, bb_time now)
     const bb_client_disconnected_event *end = &event->disconnected;
     if (net->stage == BB_NET_DIALLING)
         bb_dial_cancel(&net->dial);
+    bb_lookup_cancel(net->lookup);
+    net->lookup = NULL;
     if (net->stage != BB_NET_IDLE || end->cause != BB_CLIENT_LOST)
         bb_net_explain_end(net, end);
     net->stage = BB_NET_IDLE;
@@ -263,6 +307,8 @@ static bool move(bb_net *net, bb_time now)
     if (net->closing.fd >= 0)
         go_on_closing(net, now);
     switch (net->stage) {
+    case BB_NET_LOOKING_UP:
+        return look_up(net);
     case BB_NET_DIALLING:
         return dial(net, now);
     case BB_NET_OPEN:
@@ -306,6 +352,8 @@ static short poll_events(unsigned events)
 int bb_net_fd(const bb_net *net)
 {
     switch (net->stage) {
+    case BB_NET_LOOKING_UP:
+        return bb_lookup_fd(net->lookup);
     case BB_NET_DIALLING:
         return net->dial.transport.fd;
     case BB_NET_OPEN:
@@ -318,6 +366,8 @@ int bb_net_fd(const bb_net *net)
 short bb_net_events(const bb_net *net)
 {
     switch (net->stage) {
+    case BB_NET_LOOKING_UP:
+        return POLLIN;
     case BB_NET_DIALLING:
         return poll_events(bb_dial_wants(&net->dial));
     case BB_NET_OPEN:

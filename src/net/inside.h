@@ -2,13 +2,14 @@
  * net.h.
  *
  *     options.c ──► connection.c: opens what bb_client asks for, moves bytes, keeps time (poll style)
- *                       ▲   └──► target.c: URL to addresses     error.c: what went wrong, in words
+ *                       ▲   ├──► target.c, lookup.c: URL to addresses     error.c: what went wrong, in words
  *     blocking.c ───────┘   └──► store_memory.c, store_folder.c: messages that are not acknowledged
  *         └──► mailbox.c: messages that came while a call waited for something else */
 #ifndef BB_NET_INSIDE_H
 #define BB_NET_INSIDE_H
 
 #include "base/mem.h"
+#include "net/lookup.h"
 #include "net/mailbox.h"
 #include "net/net.h"
 #include "net/store.h"
@@ -21,9 +22,10 @@ enum {
 };
 
 typedef enum bb_net_stage {
-    BB_NET_IDLE,     /* no transport */
-    BB_NET_DIALLING, /* `dial` is under way */
-    BB_NET_OPEN,     /* `transport` is open */
+    BB_NET_IDLE,       /* no transport */
+    BB_NET_LOOKING_UP, /* `lookup` is under way */
+    BB_NET_DIALLING,   /* `dial` is */
+    BB_NET_OPEN,       /* `transport` is open */
 } bb_net_stage;
 
 struct bb_net {
@@ -42,6 +44,7 @@ struct bb_net {
 
     bb_net_stage stage;
     bb_net_target target; /* of the connection that is open, or being opened */
+    bb_lookup *lookup;
     bb_dial dial;
     bb_transport transport;
     bb_time address_due; /* when the next address is tried */
@@ -65,6 +68,11 @@ struct bb_net {
 };
 
 bb_time bb_net_now(void);
+
+/* ---- target.c: bb_net_target_open in two steps, for those who find the addresses themselves */
+
+BB_MUST_USE bool bb_net_target_parse(bb_net_target *out, const char *url, bb_text *error);
+void bb_net_target_fill(bb_net_target *target, size_t addresses_count, bb_tls_context *tls);
 
 /* ---- error.c: net->error */
 

@@ -59,15 +59,11 @@ static bool split_urls(bb_net *net, const char *text, bb_text *error)
 
 static bool check_urls(bb_net *net, bool *tls, bb_text *error)
 {
-    char wrong[BB_URL_ERROR_MAX];
     const char *at = net->urls;
     *tls = false;
     for (size_t i = 0; i < net->urls_count; i++, at += strlen(at) + 1) {
-        if (!bb_url_parse(at, &net->target.url, wrong, sizeof wrong)) {
-            bb_text_puts(error, "the URL, ");
-            bb_text_puts(error, wrong);
+        if (!bb_net_target_parse(&net->target, at, error))
             return false;
-        }
         *tls |= bb_url_is_tls(&net->target.url);
     }
     return true;
@@ -200,6 +196,7 @@ void bb_net_free(bb_net *net)
 {
     if (!net)
         return;
+    bb_lookup_cancel(net->lookup);
     bb_dial_cancel(&net->dial);
     bb_transport_close(&net->transport);
     bb_transport_close(&net->closing);

@@ -1,4 +1,4 @@
-#include "net/net.h"
+#include "net/inside.h"
 
 bb_tls_context *bb_net_tls_context_new(const bb_net_tls *options, bb_text *error)
 {
@@ -16,7 +16,7 @@ bb_tls_context *bb_net_tls_context_new(const bb_net_tls *options, bb_text *error
     return bb_tls_client_context_new(&tls, error);
 }
 
-static void fill(bb_net_target *target, size_t addresses_count, bb_tls_context *tls)
+void bb_net_target_fill(bb_net_target *target, size_t addresses_count, bb_tls_context *tls)
 {
     const bb_url *url = &target->url;
     target->dial = (bb_dial_options){
@@ -31,20 +31,26 @@ static void fill(bb_net_target *target, size_t addresses_count, bb_tls_context *
     BB_CHECK(tls || !bb_url_is_tls(url));
 }
 
-bool bb_net_target_open(bb_net_target *out, const char *url, bb_tls_context *tls, bb_text *error)
+bool bb_net_target_parse(bb_net_target *out, const char *url, bb_text *error)
 {
     char wrong[BB_URL_ERROR_MAX];
-    if (!bb_url_parse(url, &out->url, wrong, sizeof wrong)) {
-        bb_text_puts(error, "the URL, ");
-        bb_text_puts(error, wrong);
+    if (bb_url_parse(url, &out->url, wrong, sizeof wrong))
+        return true;
+    bb_text_puts(error, "the URL, ");
+    bb_text_puts(error, wrong);
+    return false;
+}
+
+bool bb_net_target_open(bb_net_target *out, const char *url, bb_tls_context *tls, bb_text *error)
+{
+    if (!bb_net_target_parse(out, url, error))
         return false;
-    }
     size_t n = 0;
     if (out->url.scheme != BB_URL_UNIX) {
         n = bb_resolve(out->url.host, out->url.port, out->addresses, BB_RESOLVE_MAX, error);
         if (!n)
             return false;
     }
-    fill(out, n, tls);
+    bb_net_target_fill(out, n, tls);
     return true;
 }

@@ -262,7 +262,7 @@ static bool parse_rest(parser *p, bb_span rest)
 
 static bool parse(parser *p)
 {
-    const scheme_row *row;
+    const scheme_row *row = NULL;
     bb_span rest = p->text;
     if (p->text.len > BB_URL_MAX)
         return wrong(p, p->text.data + BB_URL_MAX, "a URL has at most 4096 characters");

@@ -148,6 +148,8 @@ static void names_are_looked_up(void **state)
     assert_int_equal(found[0].family, BB_FAMILY_IPV6);
     assert_true(bb_resolve("localhost", 1, found, BB_RESOLVE_MAX, &error) >= 1);
     assert_int_equal(error.len, 0);
+    assert_true(bb_resolve_digits("::1", 1883, found) && found[0].family == BB_FAMILY_IPV6);
+    assert_false(bb_resolve_digits("localhost", 1883, found));
     assert_int_equal(bb_resolve("no such host", 1, found, BB_RESOLVE_MAX, &error), 0);
     testing_contains(bb_text_span(&error), "no such host: ");
 }

@@ -48,3 +48,14 @@ size_t bb_resolve(const char *host, uint16_t port, bb_address *out, size_t max, 
     }
     return n;
 }
+
+bool bb_resolve_digits(const char *host, uint16_t port, bb_address *out)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+    struct addrinfo *found = NULL;
+    if (getaddrinfo(host, NULL, &hints, &found) != 0)
+        return false;
+    size_t n = copy(found, port, out, 1);
+    freeaddrinfo(found);
+    return n == 1;
+}

@@ -15,4 +15,7 @@ enum { BB_RESOLVE_MAX = 16 }; /* addresses of one name that are worth trying */
  * many; 0 on failure, with "HOST: what is wrong" appended to `error`. */
 BB_MUST_USE size_t bb_resolve(const char *host, uint16_t port, bb_address *out, size_t max, bb_text *error);
 
+/* The address that `host` says in digits; false when it is a name. Never blocks. */
+BB_MUST_USE bool bb_resolve_digits(const char *host, uint16_t port, bb_address *out);
+
 #endif
