@@ -96,6 +96,11 @@ static void publish_all_kinds(client *c, const char *topic)
     client_ack(c, BB_PUBREL, 3, 0);
     client_publish_large(c, topic, 5000, 'L', (publishing){.qos = 1, .id = 4});
     client_publish_large(c, topic, 100000, 'H', (publishing){.qos = 1, .id = 5, .retain = true});
+    c->chunk = 70000; /* its head is kept while its payload arrives */
+    client_publish_large(c, topic, 200000, 'I',
+                         (publishing){.qos = 2, .id = 6, .properties = with_u16(list, TOPIC_ALIAS, 3)});
+    client_ack(c, BB_PUBREL, 6, 0);
+    c->chunk = 0;
 }
 
 /* Acknowledge what has come, as an honest client. */

@@ -361,8 +361,7 @@ static bb_status begin_incoming(bb_broker *broker, bb_link *link, const inbound 
         .blob = refused == BB_OK ? bb_blob_new(broker->mem) : NULL,
     };
     if (!incoming->head || (refused == BB_OK && !incoming->blob)) {
-        bb_mem_free(broker->mem, incoming->head, head_len);
-        *incoming = (struct bb_incoming){0};
+        bb_incoming_clear(broker, link);
         return BB_E_NO_MEMORY;
     }
     memcpy(incoming->head, in->topic.data, in->topic.len);
