@@ -40,6 +40,7 @@
     X(AUTH_METHOD, "auth_method", 0x8C, "this authentication method is not offered")                                 \
     /* --- limits */                                                                                                 \
     X(TOO_MANY_CONNECTIONS, "too_many_connections", 0x97, "the limit on connections was reached")                    \
+    X(LISTENER_FULL, "listener_full", 0x97, "the limit on connections of this listener was reached")                 \
     X(TOO_MANY_SUBSCRIPTIONS, "too_many_subscriptions", 0x97, "the limit on subscriptions of a session was reached") \
     X(TOO_MANY_RETAINED, "too_many_retained", 0x97, "the limit on retained messages was reached")                    \
     X(TOO_MANY_SESSIONS, "too_many_sessions", 0x97, "the limit on sessions was reached")                             \
@@ -63,6 +64,8 @@
     X(BY_CLIENT_WITH_WILL, "by_client_with_will", 0x04, "the client disconnected and asked for its will")            \
     X(LINK_LOST, "link_lost", 0x80, "the connection was closed without DISCONNECT")                                  \
     X(LINK_ERROR, "link_error", 0x80, "the connection failed")                                                       \
+    X(TLS_HANDSHAKE, "tls_handshake", 0x80, "the TLS handshake failed")                                              \
+    X(CLIENT_CERTIFICATE, "client_certificate", 0x87, "the client's certificate is missing or not good")             \
     X(KEEP_ALIVE, "keep_alive", 0x8D, "nothing came within one and a half times the keep alive")                     \
     X(TAKEN_OVER, "taken_over", 0x8E, "another connection uses the same client identifier")                          \
     X(SESSION_EXPIRED, "session_expired", 0x80, "the session expired")                                               \

@@ -68,8 +68,22 @@ const char *bb_address_parse(bb_span text, bb_address *out)
     return NULL;
 }
 
+static void put_process(const bb_process *process, bb_text *text)
+{
+    bb_text_puts(text, "pid ");
+    bb_text_put_u64(text, process->pid);
+    bb_text_puts(text, ", uid ");
+    bb_text_put_u64(text, process->uid);
+    bb_text_puts(text, ", gid ");
+    bb_text_put_u64(text, process->gid);
+}
+
 void bb_address_put(const bb_address *address, bb_text *text)
 {
+    if (address->family == BB_FAMILY_PROCESS) {
+        put_process(&address->process, text);
+        return;
+    }
     if (address->family == BB_FAMILY_NONE) {
         bb_text_puts(text, "unknown");
         return;

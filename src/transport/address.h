@@ -1,4 +1,5 @@
-/* address.h - an IP address and a port, small enough to be kept for each connection.
+/* address.h - where a peer is: an IP address and a port, or a process of this machine; small enough to be kept for each
+ * connection.
  *
  * Text      ADDRESS:PORT with a numeric IPv4 address, or [ADDRESS]:PORT with an IPv6 one. Names are not looked up. */
 #ifndef BB_TRANSPORT_ADDRESS_H
@@ -10,10 +11,22 @@
 
 struct sockaddr_storage;
 
-typedef enum bb_family { BB_FAMILY_NONE, BB_FAMILY_IPV4, BB_FAMILY_IPV6 } bb_family;
+typedef enum bb_family {
+    BB_FAMILY_NONE,
+    BB_FAMILY_IPV4,
+    BB_FAMILY_IPV6,
+    BB_FAMILY_PROCESS, /* the other end of a Unix socket, as it was when it connected */
+} bb_family;
+
+typedef struct bb_process {
+    uint32_t pid, uid, gid;
+} bb_process;
 
 typedef struct bb_address {
-    uint8_t ip[16]; /* network order; IPv4 uses the first four */
+    union {
+        uint8_t ip[16]; /* network order; IPv4 uses the first four */
+        bb_process process;
+    };
     uint16_t port;  /* host order */
     uint8_t family; /* bb_family */
     uint8_t unused;

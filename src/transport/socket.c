@@ -81,3 +81,19 @@ void bb_socket_explain(const bb_transport *transport, int error, bb_text *text)
 {
     bb_text_puts(text, bb_socket_error_text(error));
 }
+
+bb_accept bb_socket_accept_status(int error)
+{
+    switch (error) {
+    case EAGAIN:
+        return BB_ACCEPT_WAIT;
+    case EMFILE:
+    case ENFILE:
+        return BB_ACCEPT_NO_FILES;
+    case ENOBUFS:
+    case ENOMEM:
+        return BB_ACCEPT_NO_MEMORY;
+    default: /* accept(2): errors that are already pending on the new socket are passed on here */
+        return BB_ACCEPT_ERROR;
+    }
+}

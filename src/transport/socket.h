@@ -4,6 +4,7 @@
 #ifndef BB_TRANSPORT_SOCKET_H
 #define BB_TRANSPORT_SOCKET_H
 
+#include "transport/tcp.h"
 #include "transport/transport.h"
 
 bb_moved bb_socket_recv(bb_transport *transport, uint8_t *into, size_t room);
@@ -14,6 +15,9 @@ void bb_socket_close(bb_transport *transport);
 /* Of an open socket: nothing to do, and nothing of its own to wait for. */
 bb_moved bb_socket_step(bb_transport *transport);
 unsigned bb_socket_wants(const bb_transport *transport);
+
+/* What a failed accept means. */
+bb_accept bb_socket_accept_status(int error);
 
 /* strerror in better words, where there are any. */
 const char *bb_socket_error_text(int error);

@@ -34,12 +34,13 @@ static bool set(int fd, int level, int option, uint32_t value)
 /* Accepted sockets inherit all of these. */
 static bool set_options(int fd, const bb_tcp_options *options)
 {
-    bool done = set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    bool done =
+        set(fd, IPPROTO_TCP, TCP_NODELAY, 1) && set(fd, SOL_SOCKET, SO_KEEPALIVE, options->keepalive_idle_s > 0);
     if (done && options->keepalive_idle_s)
-        done = set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) && set(fd, IPPROTO_TCP, TCP_KEEPIDLE, options->keepalive_idle_s) &&
+        done = set(fd, IPPROTO_TCP, TCP_KEEPIDLE, options->keepalive_idle_s) &&
                set(fd, IPPROTO_TCP, TCP_KEEPINTVL, options->keepalive_interval_s) &&
                set(fd, IPPROTO_TCP, TCP_KEEPCNT, options->keepalive_probes);
-    if (done && options->user_timeout_ms)
+    if (done)
         done = set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, options->user_timeout_ms);
     return done;
 }
@@ -100,27 +101,16 @@ bool bb_tcp_listen(const bb_address *address, const bb_tcp_options *options, bb_
     return true;
 }
 
+void bb_tcp_listener_set(const bb_tcp_listener *listener, const bb_tcp_options *options)
+{
+    (void)set_options(listener->fd, options); /* what was possible once is possible again */
+}
+
 void bb_tcp_listener_close(bb_tcp_listener *listener)
 {
     if (listener->fd >= 0)
         close(listener->fd);
     listener->fd = -1;
-}
-
-static bb_accept accept_status(int error)
-{
-    switch (error) {
-    case EAGAIN:
-        return BB_ACCEPT_WAIT;
-    case EMFILE:
-    case ENFILE:
-        return BB_ACCEPT_NO_FILES;
-    case ENOBUFS:
-    case ENOMEM:
-        return BB_ACCEPT_NO_MEMORY;
-    default: /* accept(2): errors that are already pending on the new socket are passed on here */
-        return BB_ACCEPT_ERROR;
-    }
 }
 
 bb_accept bb_tcp_accept(const bb_tcp_listener *listener, bb_transport *out, bb_address *peer)
@@ -129,7 +119,7 @@ bb_accept bb_tcp_accept(const bb_tcp_listener *listener, bb_transport *out, bb_a
     socklen_t size = sizeof system;
     int fd = accept4(listener->fd, (struct sockaddr *)&system, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
-        return accept_status(errno);
+        return bb_socket_accept_status(errno);
     *out = (bb_transport){.ops = &tcp_ops, .fd = fd};
     bb_address_from_system(&system, peer);
     return BB_ACCEPT_OK;

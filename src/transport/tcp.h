@@ -40,6 +40,8 @@ typedef struct bb_tcp_listener {
  * false and leaves `out` untouched. */
 BB_MUST_USE bool bb_tcp_listen(const bb_address *address, const bb_tcp_options *options, bb_tcp_listener *out,
                                bb_text *error);
+/* Other options, for connections that are accepted from now on; `from` is not looked at. */
+void bb_tcp_listener_set(const bb_tcp_listener *listener, const bb_tcp_options *options);
 void bb_tcp_listener_close(bb_tcp_listener *listener);
 
 /* Begin to connect to `address`. `out` is then a transport that bb_transport_step opens. On failure appends

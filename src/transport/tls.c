@@ -10,6 +10,10 @@
 
 enum { RECORD_BYTES = 16 * 1024 }; /* of a TLS record at most: RFC 8446, 5.1 */
 
+/* What OpenSSL takes for one connection of a server, as it was measured: it allocates for itself, and a broker has to
+ * know how much memory it uses. */
+enum { OPENING_BYTES = 44 * 1024, OPEN_BYTES = 13 * 1024 };
+
 static bb_tls *tls_of(const bb_transport *transport)
 {
     return transport->state;
@@ -97,6 +101,12 @@ static BIO *lower_bio_new(bb_tls *tls)
 
 /* --- the transport */
 
+static void count(bb_tls *tls, int64_t bytes)
+{
+    if (tls->server)
+        bb_mem_count(tls->mem, bytes);
+}
+
 /* What a call of OpenSSL that moved nothing means. */
 static bb_moved failed(bb_tls *tls, int result, bool reading)
 {
@@ -130,7 +140,7 @@ static bb_moved tls_recv(bb_transport *transport, uint8_t *into, size_t room)
     bb_tls *tls = tls_of(transport);
     bb_moved all = {.io = BB_IO_WAIT, .drained = true};
     if (!tls->open)
-        return all;
+        return tls->finished ? bb_transport_recv(&tls->lower, into, room) : all;
     begin(tls);
     size_t got = 0;
     while (got < room) {
@@ -221,6 +231,7 @@ static bb_moved tls_step(bb_transport *transport)
     if (result != 1)
         return failed(tls, result, false);
     tls->open = true;
+    count(tls, OPEN_BYTES - OPENING_BYTES);
     return (bb_moved){.io = BB_IO_OK};
 }
 
@@ -247,24 +258,48 @@ static void tls_finish(bb_transport *transport)
 {
     bb_tls *tls = tls_of(transport);
     begin(tls);
+    tls->finished = true;
     if (tls->open)
         (void)SSL_shutdown(tls->ssl);
+    ERR_clear_error();
     bb_transport_finish(&tls->lower);
+}
+
+static void tls_free(bb_tls *tls)
+{
+    SSL_free(tls->ssl);
+    bb_tls_context_free(tls->context);
+    ERR_clear_error();
+    bb_mem_free(tls->mem, tls, sizeof *tls);
 }
 
 static void tls_close(bb_transport *transport)
 {
     bb_tls *tls = tls_of(transport);
-    ERR_clear_error();
-    SSL_free(tls->ssl);
+    count(tls, tls->open ? -OPEN_BYTES : -OPENING_BYTES);
     bb_transport_close(&tls->lower);
-    bb_mem_free(tls->mem, tls, sizeof *tls);
+    tls_free(tls);
     *transport = (bb_transport){.ops = transport->ops, .fd = -1};
 }
 
 static const bb_transport *tls_below(const bb_transport *transport)
 {
     return &tls_of(transport)->lower;
+}
+
+static bb_status tls_reason(const bb_transport *transport)
+{
+    const bb_tls *tls = tls_of(transport);
+    if (tls->open)
+        return BB_E_LINK_ERROR;
+    return tls->reason ? tls->reason : BB_E_TLS_HANDSHAKE;
+}
+
+static void tls_adopt(bb_transport *transport, bb_mem *mem)
+{
+    bb_tls *tls = tls_of(transport);
+    tls->mem = mem;
+    bb_transport_adopt(&tls->lower, mem);
 }
 
 static const bb_transport_ops tls_ops = {
@@ -277,6 +312,8 @@ static const bb_transport_ops tls_ops = {
     .wants = tls_wants,
     .explain = tls_explain,
     .below = tls_below,
+    .reason = tls_reason,
+    .adopt = tls_adopt,
 };
 
 /* --- putting it on */
@@ -307,37 +344,57 @@ static bool set_alpn(SSL *ssl, const char *alpn)
     return SSL_set_alpn_protos(ssl, list, (unsigned)len + 1) == 0; /* 0: done, against the custom */
 }
 
-static SSL *ssl_new(bb_tls *tls, const bb_tls_context *context, const bb_tls_peer *peer)
+/* NULL: no memory. */
+static bb_tls *tls_new(bb_tls_context *context, bb_mem *mem, const bb_transport *lower)
 {
-    SSL *ssl = SSL_new(context->ssl);
-    BIO *bio = ssl ? lower_bio_new(tls) : NULL;
-    if (bio)
-        SSL_set_bio(ssl, bio, bio);
-    if (!bio || !set_host(ssl, peer->host, !context->any_name && !context->any_certificate) ||
-        !set_alpn(ssl, peer->alpn) || !SSL_set_app_data(ssl, tls)) {
-        SSL_free(ssl);
+    bb_tls *tls = bb_mem_alloc_zeroed(mem, sizeof *tls);
+    if (!tls)
         return NULL;
-    }
-    SSL_set_connect_state(ssl);
-    return ssl;
+    atomic_fetch_add_explicit(&context->references, 1, memory_order_relaxed);
+    tls->mem = mem;
+    tls->lower = *lower;
+    tls->context = context;
+    tls->ssl = SSL_new(context->ssl);
+    BIO *bio = tls->ssl ? lower_bio_new(tls) : NULL;
+    if (bio)
+        SSL_set_bio(tls->ssl, bio, bio);
+    if (bio && SSL_set_app_data(tls->ssl, tls))
+        return tls;
+    tls_free(tls);
+    return NULL;
+}
+
+static bool set_peer(bb_tls *tls, const bb_tls_peer *peer)
+{
+    bool check = !tls->context->any_name && !tls->context->any_certificate;
+    bb_text host = bb_text_on(tls->host, sizeof tls->host - 1);
+    bb_text_puts(&host, peer->host);
+    return set_host(tls->ssl, peer->host, check) && set_alpn(tls->ssl, peer->alpn);
 }
 
 bb_status bb_tls_client(bb_tls_context *context, const bb_tls_peer *peer, bb_mem *mem, const bb_transport *lower,
                         bb_transport *out)
 {
-    bb_tls *tls = bb_mem_alloc_zeroed(mem, sizeof *tls);
+    bb_tls *tls = tls_new(context, mem, lower);
+    if (tls && !set_peer(tls, peer)) {
+        tls_free(tls);
+        tls = NULL;
+    }
     if (!tls)
         return BB_E_NO_MEMORY;
-    tls->mem = mem;
-    tls->lower = *lower;
-    tls->ssl = ssl_new(tls, context, peer);
-    if (!tls->ssl) {
-        ERR_clear_error();
-        bb_mem_free(mem, tls, sizeof *tls);
+    SSL_set_connect_state(tls->ssl);
+    *out = (bb_transport){.ops = &tls_ops, .state = tls, .fd = lower->fd};
+    return BB_OK;
+}
+
+bb_status bb_tls_server(bb_tls_context *context, bb_mem *mem, const bb_transport *lower, bb_transport *out)
+{
+    bb_tls *tls = tls_new(context, mem, lower);
+    if (!tls)
         return BB_E_NO_MEMORY;
-    }
-    bb_text host = bb_text_on(tls->host, sizeof tls->host - 1);
-    bb_text_puts(&host, peer->host);
+    SSL_set_accept_state(tls->ssl);
+    tls->server = true;
+    count(tls, OPENING_BYTES);
     *out = (bb_transport){.ops = &tls_ops, .state = tls, .fd = lower->fd};
     return BB_OK;
 }

@@ -36,6 +36,37 @@ BB_MUST_USE bb_tls_context *bb_tls_client_context_new(const bb_tls_client_option
 void bb_tls_context_free(
     bb_tls_context *context); /* NULL is allowed; connections that still live keep what they need */
 
+typedef struct bb_tls_identity {
+    const char *certificate_file; /* with the chain behind it */
+    const char *key_file;         /* where NULL, the key is in certificate_file too */
+} bb_tls_identity;
+
+typedef enum bb_tls_client_certificate {
+    BB_TLS_CLIENT_NONE,     /* none is asked for */
+    BB_TLS_CLIENT_OPTIONAL, /* who sends one must send a good one */
+    BB_TLS_CLIENT_REQUIRED,
+} bb_tls_client_certificate;
+
+typedef struct bb_tls_server_options {
+    const bb_tls_identity *identities; /* the first is for clients that name no server, or none of ours */
+    size_t identities_count;           /* 1 to BB_TLS_IDENTITIES_MAX */
+    const char *ciphers, *suites;      /* of TLS 1.2 and 1.3, in OpenSSL's notation; NULL: good ones of today */
+    const char *groups;                /* for the key exchange, likewise */
+    const char *alpn; /* the one protocol of this listener; a client that offers only others is refused */
+    bb_tls_client_certificate client_certificate;
+    const char *client_ca_file; /* PEM: who may issue them */
+    bool tls_1_3_only;
+    bool resumption; /* give tickets to clients, so that they may resume their session */
+} bb_tls_server_options;
+
+enum { BB_TLS_IDENTITIES_MAX = 64 };
+
+/* On failure appends what is wrong, with the name of the file, to `error` and returns NULL. */
+BB_MUST_USE bb_tls_context *bb_tls_server_context_new(const bb_tls_server_options *options, bb_text *error);
+
+/* Put TLS on top of `lower`, which was accepted. As bb_tls_client, but for the other side. */
+BB_MUST_USE bb_status bb_tls_server(bb_tls_context *context, bb_mem *mem, const bb_transport *lower, bb_transport *out);
+
 typedef struct bb_tls_peer {
     const char *host; /* the name or IP address that was dialled: for SNI, and what the certificate must be for */
     const char *alpn; /* the protocol to agree on, at most 255 bytes: "mqtt", "http/1.1"; NULL: none is offered */
@@ -56,6 +87,12 @@ typedef struct bb_tls_certificate {
     char subject[256], issuer[256]; /* RFC 2253 notation; cut where they are longer */
     time_t not_before, not_after;
 } bb_tls_certificate;
+
+/* Append whom the peer's certificate is for, in RFC 2253 notation. False: it has sent none. */
+bool bb_tls_peer_subject(const bb_transport *transport, bb_text *text);
+
+/* Whether this session goes on with one of earlier. */
+bool bb_tls_resumed(const bb_transport *transport);
 
 /* The certificates that the server sent, its own first: how many, and the one with this number. */
 size_t bb_tls_certificates(const bb_transport *transport);

@@ -28,6 +28,21 @@ bool bb_tls_alpn_agreed(const bb_transport *transport)
     return len > 0;
 }
 
+bool bb_tls_resumed(const bb_transport *transport)
+{
+    SSL *ssl = ssl_of(transport);
+    return ssl && SSL_session_reused(ssl) == 1;
+}
+
+bool bb_tls_peer_subject(const bb_transport *transport, bb_text *text)
+{
+    const SSL *ssl = ssl_of(transport);
+    const X509 *certificate = ssl ? SSL_get0_peer_certificate(ssl) : NULL;
+    if (certificate)
+        bb_tls_put_name(text, X509_get_subject_name(certificate));
+    return certificate != NULL;
+}
+
 static STACK_OF(X509) * chain_of(const bb_transport *transport)
 {
     const SSL *ssl = ssl_of(transport);

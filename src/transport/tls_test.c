@@ -354,7 +354,8 @@ static void files_that_cannot_be_used_are_named(void **state)
         {{.certificate_file = "/nowhere/cert.pem"}, "/nowhere/cert.pem: No such file"},
         {{.certificate_file = authority.key_file}, "not a PEM file with a certificate"},
         {{.certificate_file = authority.certificate_file}, "not a PEM file with the key"},
-        {{.certificate_file = authority.certificate_file, .key_file = another.key_file}, "key values mismatch"},
+        {{.certificate_file = authority.certificate_file, .key_file = another.key_file},
+         "the key is not that of the certificate"},
         {{.key_file = authority.key_file}, "no certificate to go with it"},
         {{.ciphers = "nonsense"}, "nonsense: not a list of ciphers"},
     };

@@ -20,6 +20,8 @@
 
 #include <sys/types.h>
 
+#include "base/mem.h"
+#include "base/reason.h"
 #include "base/span.h"
 #include "base/text.h"
 #include "loop/loop.h"
@@ -51,7 +53,10 @@ typedef struct bb_transport_ops {
     bb_moved (*step)(bb_transport *transport);
     unsigned (*wants)(const bb_transport *transport);
     void (*explain)(const bb_transport *transport, int error, bb_text *text);
-    const bb_transport *(*below)(const bb_transport *transport); /* of filters; NULL for sockets */
+    /* Of filters; NULL for sockets: */
+    const bb_transport *(*below)(const bb_transport *transport);
+    bb_status (*reason)(const bb_transport *transport);
+    void (*adopt)(bb_transport *transport, bb_mem *mem);
 } bb_transport_ops;
 
 struct bb_transport {
@@ -92,6 +97,19 @@ static inline unsigned bb_transport_wants(const bb_transport *transport)
 static inline void bb_transport_explain(const bb_transport *transport, int error, bb_text *text)
 {
     transport->ops->explain(transport, error, text);
+}
+
+/* The row of the table of reasons for a BB_IO_ERROR: what a filter did not accept, or BB_E_LINK_ERROR. */
+static inline bb_status bb_transport_reason(const bb_transport *transport)
+{
+    return transport->ops->reason ? transport->ops->reason(transport) : BB_E_LINK_ERROR;
+}
+
+/* It has come to another thread, whose memory it uses and gives back from now on. */
+static inline void bb_transport_adopt(bb_transport *transport, bb_mem *mem)
+{
+    if (transport->ops->adopt)
+        transport->ops->adopt(transport, mem);
 }
 
 /* What a bb_sender's result means, for raw transports. */
