@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness import Broker, Client, V5
+from harness import Broker, Client, V5, is_foreign
 
 
 class Brokers:
@@ -43,10 +43,26 @@ def run_shared(**settings):
     broker.stop()
 
 
-@pytest.fixture(scope="session", params=[1, 4], ids=["1worker", "4workers"])
+TRANSPORTS = ["tls", "unix"]
+
+
+def pytest_generate_tests(metafunc):
+    """Every test that takes the shared broker runs with one worker and with four; those that are marked for it also over
+    every other transport."""
+    if "broker" not in metafunc.fixturenames:
+        return
+    everywhere = any(metafunc.definition.iter_markers("over_every_transport")) and not is_foreign()
+    metafunc.parametrize("broker", [1, 4] + (TRANSPORTS if everywhere else []), indirect=True, scope="session",
+                         ids=["1worker", "4workers"] + (TRANSPORTS if everywhere else []))
+
+
+@pytest.fixture(scope="session")
 def broker(request):
-    """A broker with the default settings: every test that takes it runs with one worker and with four."""
-    yield from run_shared(workers=request.param)
+    """A broker with the default settings."""
+    if isinstance(request.param, int):
+        yield from run_shared(workers=request.param)
+    else:
+        yield from run_shared(workers=4, via=request.param)
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "server/config_report.h"
+#include "server/config_listener.h"
 #include "server/config_yaml.h"
-#include "server/endpoint.h"
-#include "server/option.h"
 
 /* --- the command line */
 
@@ -23,18 +21,10 @@ static const bb_option *find_by_path(const char *path)
 
 static void override_listeners(const bb_override *override, bb_settings *settings, bb_config_report *report)
 {
-    bb_listener_settings listener;
-    char shown[BB_CONFIG_SHOWN_MAX];
-    const char *hint = "";
-    bb_config_place place = {override->option, 0, 0};
-    bb_span value = bb_span_text(override->value);
-    if (bb_endpoint_parse(value, &listener, &hint))
-        bb_config_add_listener(settings, report, place, &listener);
-    else
-        bb_config_problem_add(report, place,
-                              "found '%s', allowed is ADDRESS:PORT, for instance 127.0.0.1:1883 or "
-                              "[::1]:1883%s%s",
-                              bb_config_shown(value, shown), *hint ? "; " : "", hint);
+    bb_config_listener listener;
+    bb_config_listener_begin(&listener, (bb_config_place){override->option, 0, 0}, report);
+    bb_config_listener_text(&listener, bb_span_text(override->value), report);
+    bb_config_listener_end(&listener, settings, report);
 }
 
 static void override_value(const bb_override *override, const bb_option *option, bb_settings *settings,

@@ -31,14 +31,28 @@ static const char introduction[] =
 
 static const char listener_text[] =
     "\nEach listener is a map of the keys below, or in short `ADDRESS:PORT`. An IPv6 address has brackets there, and\n"
-    "YAML then needs quotes. A single listener needs no list.\n"
+    "YAML then needs quotes. A single listener needs no list. A URL will do too, in the file and for `--listen`; "
+    "further\n"
+    "keys stand behind `?`, with `&` between them.\n"
     "\n"
     "```yaml\n"
     "listeners:\n"
     "  - 127.0.0.1:1883\n"
     "  - \"[::1]:1883\"\n"
     "  - {address: 192.0.2.1, port: 1884, optional: yes}\n"
-    "```\n\n";
+    "  - protocol: tls\n"
+    "    address: 0.0.0.0\n"
+    "    certificate: /etc/busbar/broker.pem\n"
+    "    key: /etc/busbar/broker.key\n"
+    "  - unix:///run/busbard.sock?mode=0666\n"
+    "```\n"
+    "\n"
+    "Each key says for which protocols it is. Files of certificates and keys are read at the start and again at every\n"
+    "SIGHUP: new connections then get the new ones, and nobody is disconnected. Where a file cannot be read or does "
+    "not fit,\n"
+    "a start fails and a reload keeps what the listener had, both with the reason in the log. A listener that is not "
+    "in the\n"
+    "file any more accepts nothing from then on; the connections that came through it go on.\n\n";
 
 static void print_row(FILE *out, const bb_option *option, const char *standard)
 {
@@ -61,14 +75,34 @@ static void print_keys(FILE *out, const char *section, const bb_settings *defaul
             print_row(out, &bb_options[i], bb_option_value(&bb_options[i], defaults, standard, sizeof standard));
 }
 
+/* Where the default is no value of the key's own. */
+static const char *listener_standard(const bb_option *row, const bb_listener_settings *defaults,
+                                     char text[BB_CONFIG_VALUE_TEXT_MAX])
+{
+    static const struct {
+        const char *name, *text;
+    } others[] = {{"address", "(must be given)"},
+                  {"port", "1883, `tls`: 8883"},
+                  {"path", "(must be given)"},
+                  {"certificate", "(must be given)"},
+                  {"key", "the file of the certificate"},
+                  {"client_ca", "(must be given if used)"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(others[i].name, row->name) == 0)
+            return others[i].text;
+    return bb_option_value(row, defaults, text, BB_CONFIG_VALUE_TEXT_MAX);
+}
+
 static void print_listener_keys(FILE *out)
 {
-    static const char *const standards[] = {"(must be given)", "1883", "no"};
+    char standard[BB_CONFIG_VALUE_TEXT_MAX];
+    bb_listener_settings listener;
+    bb_listener_init(&listener, BB_PROTOCOL_TCP);
     fputs("\n## Keys of one listener\n", out);
     fputs(listener_text, out);
     print_head(out);
     for (size_t i = 0; i < bb_listener_option_count; i++)
-        print_row(out, &bb_listener_options[i], standards[i]);
+        print_row(out, &bb_listener_options[i], listener_standard(&bb_listener_options[i], &listener, standard));
 }
 
 static void print_all(FILE *out, const bb_settings *defaults)

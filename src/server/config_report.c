@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "base/printable.h"
-#include "server/option.h"
 
 static size_t write_place(char *text, size_t cap, const bb_config_place *place)
 {
@@ -38,11 +37,20 @@ const char *bb_config_shown(bb_span bytes, char text[BB_CONFIG_SHOWN_MAX])
     return text;
 }
 
-void bb_config_add_listener(bb_settings *settings, bb_config_report *report, bb_config_place place,
+void bb_config_problem_value(bb_config_report *report, bb_config_place place, const bb_option *option, const char *what,
+                             const char *hint)
+{
+    char path[BB_OPTION_PATH_MAX], allowed[BB_OPTION_TEXT_MAX];
+    bb_config_problem_add(report, place, "%s: found %s, allowed is %s%s%s", bb_option_path(option, path), what,
+                          bb_option_allowed(option, allowed), hint ? "; " : "", hint ? hint : "");
+}
+
+bool bb_config_add_listener(bb_settings *settings, bb_config_report *report, bb_config_place place,
                             const bb_listener_settings *listener)
 {
     char text[BB_ENDPOINT_TEXT_MAX];
     const char *problem = bb_option_add_listener(settings, listener);
     if (problem)
         bb_config_problem_add(report, place, "listeners: %s %s", bb_listener_text(listener, text), problem);
+    return !problem;
 }

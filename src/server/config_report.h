@@ -6,6 +6,7 @@
 #define BB_SERVER_CONFIG_REPORT_H
 
 #include "server/config.h"
+#include "server/option.h"
 
 /* Where a problem is: a file and a place in it, or an option of the command line (line 0). */
 typedef struct bb_config_place {
@@ -21,8 +22,12 @@ enum { BB_CONFIG_SHOWN_MAX = 64 }; /* bytes of a key or value that a message sho
 /* `bytes` as a message shows them: made harmless, cut, with a terminating zero. */
 const char *bb_config_shown(bb_span bytes, char text[BB_CONFIG_SHOWN_MAX]);
 
-/* Add one listener to the settings, or say why not. */
-void bb_config_add_listener(bb_settings *settings, bb_config_report *report, bb_config_place place,
+/* A value that is not allowed: `what` was found ("'abc'", "a list"), and `hint` may be NULL. */
+void bb_config_problem_value(bb_config_report *report, bb_config_place place, const bb_option *option, const char *what,
+                             const char *hint);
+
+/* Add one listener to the settings, which then own its texts; false: reported why not. */
+bool bb_config_add_listener(bb_settings *settings, bb_config_report *report, bb_config_place place,
                             const bb_listener_settings *listener);
 
 #endif

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "server/option.h"
+#include "transport/tls.h"
 
 static bb_config_report report;
 
@@ -250,6 +251,7 @@ static void sections_are_maps(void **state)
         "and indented");
 }
 
+#define PROTOCOLS_ALLOWED "tcp, tls or unix"
 #define LISTENER_ALLOWED "allowed is ADDRESS:PORT, for instance 127.0.0.1:1883 or \"[::1]:1883\""
 
 static void listeners_are_numeric_addresses(void **state)
@@ -276,6 +278,78 @@ static void listeners_are_numeric_addresses(void **state)
     expect_problem("listeners: {address: here}",
                    "f.yaml:1:22: listeners.address: found 'here', allowed is an IPv4 or IPv6 address; names are not "
                    "looked up: for this machine only write 127.0.0.1 or ::1, for everybody 0.0.0.0 or ::");
+}
+
+static void listeners_of_every_protocol(void **state)
+{
+    bb_settings s;
+    expect_ok("listeners:\n"
+              "  - protocol: tls\n"
+              "    address: 0.0.0.0\n"
+              "    certificate: [a.pem, b.pem]\n"
+              "    key: [a.key, b.key]\n"
+              "    client_certificate: required\n"
+              "    client_ca: ca.pem\n"
+              "    tls_minimum: 1.3\n"
+              "    connections: 10\n"
+              "  - {path: /run/x.sock, mode: 0600, protocol: unix}\n"
+              "  - tls://[::1]?certificate=c.pem&certificate=d.pem&session_resumption=no\n"
+              "  - unix://@abstract\n",
+              &s);
+    char text[BB_ENDPOINT_TEXT_MAX];
+    assert_int_equal(s.listener_count, 4);
+    assert_string_equal(bb_listener_text(&s.listeners[0], text), "tls://0.0.0.0:8883");
+    assert_string_equal(s.listeners[0].certificates, "a.pem\nb.pem");
+    assert_string_equal(s.listeners[0].keys, "a.key\nb.key");
+    assert_int_equal(s.listeners[0].client_certificate, BB_TLS_CLIENT_REQUIRED);
+    assert_int_equal(s.listeners[0].tls_minimum, BB_TLS_MINIMUM_1_3);
+    assert_int_equal(s.listeners[0].connections_max, 10);
+    assert_true(s.listeners[0].resumption);
+    assert_string_equal(bb_listener_text(&s.listeners[1], text), "unix:///run/x.sock");
+    assert_int_equal(s.listeners[1].mode, 0600);
+    assert_string_equal(bb_listener_text(&s.listeners[2], text), "tls://[::1]:8883");
+    assert_string_equal(s.listeners[2].certificates, "c.pem\nd.pem");
+    assert_false(s.listeners[2].resumption);
+    assert_string_equal(bb_listener_text(&s.listeners[3], text), "unix://@abstract");
+    assert_int_equal(s.listeners[3].mode, 0660);
+
+    bb_settings copy;
+    bb_config_change changes[BB_CONFIG_CHANGES_MAX];
+    assert_true(bb_settings_copy(&s, &copy));
+    assert_int_equal(bb_config_changes(&s, &copy, changes), 0);
+    copy.listeners[0].certificates[0] = 'x';
+    assert_int_equal(bb_config_changes(&s, &copy, changes), 1);
+    bb_settings_deinit(&copy);
+    bb_settings_deinit(&s);
+}
+
+static void keys_of_listeners_fit_together(void **state)
+{
+    expect_problem("listeners: {address: '::', mode: 0600}",
+                   "f.yaml:1:28: listeners.mode: is for protocol unix, and this listener has protocol tcp");
+    expect_problem("listeners: {address: '::', protocol: tls}",
+                   "f.yaml:1:12: listeners: a certificate is missing, which tls needs");
+    expect_problem("listeners: {address: '::', protocol: tls, certificate: a, key: [b, c]}",
+                   "f.yaml:1:12: listeners.key: found 2 keys, allowed is one for each certificate: 1");
+    expect_problem("listeners: {address: '::', protocol: tls, certificate: a, client_certificate: optional}",
+                   "f.yaml:1:12: listeners: a client_ca is missing, which says whose client certificates are good");
+    expect_problem("listeners: {address: '::', protocol: tls, certificate: a, client_ca: b}",
+                   "f.yaml:1:12: listeners.client_ca: is of no use, because client_certificate is none");
+    expect_problem("listeners: {protocol: unix}",
+                   "f.yaml:1:12: listeners: a path is missing, for instance /run/busbard.sock");
+    expect_problem("listeners: {protocol: unix, path: a, mode: 0999}",
+                   "f.yaml:1:44: listeners.mode: found '0999', allowed is permissions in octal, from 0000 to 0777");
+    expect_problem("listeners: {protocol: ssl, address: '::'}",
+                   "f.yaml:1:23: listeners.protocol: found 'ssl', allowed is " PROTOCOLS_ALLOWED);
+    expect_problem("listeners: ['unix:///a', 'unix:///a']", "f.yaml:1:26: listeners: unix:///a is in the list twice");
+    expect_problem("listeners: ssl://127.0.0.1", "f.yaml:1:12: listeners: found 'ssl://127.0.0.1', " LISTENER_ALLOWED
+                                                 "; what stands before :// is " PROTOCOLS_ALLOWED);
+    expect_problem("listeners: tcp://127.0.0.1?colour=red",
+                   "f.yaml:1:12: found 'colour=red' behind '?', allowed are keys of a listener with their values, for "
+                   "instance connections=100");
+    expect_problem(
+        "listeners: tcp://127.0.0.1?connections=0",
+        "f.yaml:1:12: listeners.connections: found '0', allowed is a number from 1 to 10000000, or unlimited");
 }
 
 static void an_address_in_brackets_needs_quotes(void **state)
@@ -428,7 +502,7 @@ static void changes_say_what_a_reload_can_do(void **state)
     assert_string_equal(changes[0].key, "listeners");
     assert_string_equal(changes[0].before, "127.0.0.1:1883, [::1]:1883 (optional)");
     assert_string_equal(changes[0].after, "0.0.0.0:1");
-    assert_false(changes[0].at_once);
+    assert_true(changes[0].at_once);
     assert_string_equal(changes[1].key, "workers");
     assert_false(changes[1].at_once);
     assert_string_equal(changes[2].key, "limits.connections");
@@ -438,10 +512,10 @@ static void changes_say_what_a_reload_can_do(void **state)
 
     assert_true(bb_config_apply(&running, &next));
     assert_int_equal(running.workers, 2);
-    assert_int_equal(running.listener_count, 2);
+    assert_int_equal(running.listener_count, 1);
     assert_int_equal(running.limits.connections_max, 6);
     assert_null(running.log.file);
-    assert_int_equal(bb_config_changes(&running, &next, changes), 2);
+    assert_int_equal(bb_config_changes(&running, &next, changes), 1);
     bb_settings_deinit(&running);
     bb_settings_deinit(&next);
 }
@@ -512,6 +586,8 @@ int main(void)
         cmocka_unit_test(sizes_and_times_have_units),
         cmocka_unit_test(sections_are_maps),
         cmocka_unit_test(listeners_are_numeric_addresses),
+        cmocka_unit_test(listeners_of_every_protocol),
+        cmocka_unit_test(keys_of_listeners_fit_together),
         cmocka_unit_test(an_address_in_brackets_needs_quotes),
         cmocka_unit_test(what_is_not_yaml_says_where),
         cmocka_unit_test(a_mosquitto_conf_is_recognised),

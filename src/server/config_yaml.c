@@ -13,9 +13,7 @@
 
 #include "base/suggest.h"
 #include "server/config_diagnose.h"
-#include "server/config_report.h"
-#include "server/endpoint.h"
-#include "server/option.h"
+#include "server/config_listener.h"
 
 enum {
     DEPTH_MAX = 16, /* of nested maps and lists, where we only skip them */
@@ -300,35 +298,38 @@ static void report_unknown(reader *r, const key *k, const char *section, const b
 
 /* --- values */
 
-static void report_value(bb_config_report *report, bb_config_place place, const bb_option *option, const char *what,
-                         const char *hint)
-{
-    char path[BB_OPTION_PATH_MAX], allowed[BB_OPTION_TEXT_MAX];
-    bb_config_problem_add(report, place, "%s: found %s, allowed is %s%s%s", bb_option_path(option, path), what,
-                          bb_option_allowed(option, allowed), hint ? "; " : "", hint ? hint : "");
-}
-
 static void read_value(reader *r, const bb_option *option, void *base)
 {
     char text[BB_CONFIG_SHOWN_MAX + 2];
     const char *hint = NULL;
     bool is_word = at(r, YAML_SCALAR_EVENT) && !at_nothing(r);
     if (!is_word || !bb_option_set(option, base, scalar_of_event(r), &hint))
-        report_value(r->report, place_of_event(r), option, found(r, text), hint);
+        bb_config_problem_value(r->report, place_of_event(r), option, found(r, text), hint);
     skip_value(r);
+}
+
+/* One value, or a list of them where the key may have several. */
+static void read_values(reader *r, const bb_option *option, void *base)
+{
+    if (option->type != BB_OPTION_PATHS || !at(r, YAML_SEQUENCE_START_EVENT)) {
+        read_value(r, option, base);
+        return;
+    }
+    for (next(r); !r->broken && !at(r, YAML_SEQUENCE_END_EVENT); next(r))
+        read_value(r, option, base);
 }
 
 /* --- listeners */
 
-static void read_listener_key(reader *r, bb_listener_settings *listener, uint32_t *lines)
+static void read_listener_key(reader *r, bb_config_listener *listener)
 {
     key k;
     if (!read_key(r, &k))
         return;
     for (size_t i = 0; i < bb_listener_option_count; i++)
         if (bb_span_equal(key_span(&k), bb_span_text(bb_listener_options[i].name))) {
-            if (is_first(r, &k, &lines[i]))
-                read_value(r, &bb_listener_options[i], listener);
+            if (bb_config_listener_key(listener, &bb_listener_options[i], k.place, r->report))
+                read_values(r, &bb_listener_options[i], &listener->settings);
             else
                 skip_value(r);
             return;
@@ -337,47 +338,22 @@ static void read_listener_key(reader *r, bb_listener_settings *listener, uint32_
     skip_value(r);
 }
 
-static size_t problems_now(const reader *r)
-{
-    return r->report->count + r->report->untold;
-}
-
-static void read_listener_map(reader *r, bb_listener_settings *listener)
-{
-    uint32_t lines[OPTIONS_MAX] = {0};
-    bb_config_place place = place_of_event(r);
-    size_t problems = problems_now(r);
-    for (next(r); !r->broken && !at(r, YAML_MAPPING_END_EVENT); next(r))
-        read_listener_key(r, listener, lines);
-    if (!*listener->address && problems == problems_now(r))
-        bb_config_problem_add(r->report, place, "listeners: an address is missing; for this machine only, 127.0.0.1");
-}
-
-static void report_listener(reader *r, const char *hint)
-{
-    char text[BB_CONFIG_SHOWN_MAX + 2];
-    if (at(r, YAML_SEQUENCE_START_EVENT))
-        hint = "an address with brackets needs quotes";
-    bb_config_problem_add(r->report, place_of_event(r),
-                          "listeners: found %s, allowed is ADDRESS:PORT, for instance 127.0.0.1:1883 or "
-                          "\"[::1]:1883\"%s%s",
-                          found(r, text), hint ? "; " : "", hint ? hint : "");
-}
-
 static void read_listener(reader *r)
 {
-    bb_listener_settings listener = {.port = 1883};
-    bb_config_place place = place_of_event(r);
-    size_t problems = problems_now(r);
-    const char *hint = NULL;
+    bb_config_listener listener;
+    char text[BB_CONFIG_SHOWN_MAX + 2];
+    bb_config_listener_begin(&listener, place_of_event(r), r->report);
     if (at(r, YAML_MAPPING_START_EVENT)) {
-        read_listener_map(r, &listener);
-    } else if (!at(r, YAML_SCALAR_EVENT) || at_nothing(r) || !bb_endpoint_parse(scalar_of_event(r), &listener, &hint)) {
-        report_listener(r, hint);
+        for (next(r); !r->broken && !at(r, YAML_MAPPING_END_EVENT); next(r))
+            read_listener_key(r, &listener);
+    } else if (at(r, YAML_SCALAR_EVENT) && !at_nothing(r)) {
+        bb_config_listener_text(&listener, scalar_of_event(r), r->report);
+    } else {
+        const char *hint = at(r, YAML_SEQUENCE_START_EVENT) ? "an address with brackets needs quotes" : NULL;
+        bb_config_listener_refuse(&listener, found(r, text), hint, r->report);
         skip_value(r);
     }
-    if (problems == problems_now(r))
-        bb_config_add_listener(r->settings, r->report, place, &listener);
+    bb_config_listener_end(&listener, r->settings, r->report);
 }
 
 /* One listener alone needs no list around it. */

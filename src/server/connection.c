@@ -7,6 +7,7 @@ enum {
     SLOWLY_MS = 50,               /* while memory is short: between two reads of paused connections, */
     SLOWLY_COUNT = 4,             /* so many of them at a time */
     SEND_BYTES_MAX = 128 * 1024,  /* to one link in one turn: large payloads must not hold up the others */
+    OPENING_US_MAX = 1000,        /* of one turn, for handshakes */
     REST_COPIED_MAX = 128 * 1024, /* a longer rest is read to in place, not copied in front of the next bytes */
 };
 
@@ -60,31 +61,45 @@ static void unlist(bb_connection *c)
 void bb_connection_close(bb_connection *c, bb_status why)
 {
     bb_worker *worker = c->worker;
-    bb_broker_link_closed(worker->broker, &c->link, why, bb_loop_now(&worker->loop));
+    if (!c->link_closed)
+        bb_broker_link_closed(worker->broker, &c->link, why, bb_loop_now(&worker->loop));
     bb_loop_forget(&worker->loop, &c->watch);
     bb_transport_close(&c->transport);
     unlist(c);
     drop_rest(c);
+    bb_listener_leave(c->listener);
     bb_mem_free(&worker->mem, c, sizeof *c);
 }
 
 static void ready(bb_watch *watch, unsigned events);
+static void ready_filtered(bb_watch *watch, unsigned events);
 
-bool bb_connection_open(bb_worker *worker, const bb_transport *transport, const bb_address *peer)
+/* What is plain does not pay for what is not. */
+static bb_status watch(bb_connection *c)
+{
+    return bb_loop_add(&c->worker->loop, &c->watch, c->transport.fd, c->filtered ? ready_filtered : ready);
+}
+
+bb_status bb_connection_open(bb_worker *worker, bb_listener *listener, bb_transport *transport, const bb_address *peer)
 {
     bb_connection *c = bb_mem_alloc_zeroed(&worker->mem, sizeof *c);
-    bb_transport lost = *transport;
-    if (!c || bb_loop_add(&worker->loop, &c->watch, transport->fd, ready) != BB_OK) {
-        bb_mem_free(&worker->mem, c, sizeof *c);
-        bb_transport_close(&lost);
-        return false;
+    if (!c)
+        return BB_E_NO_MEMORY;
+    bb_status status = bb_listener_enter(listener, &worker->mem, transport);
+    if (status == BB_OK) {
+        *c = (bb_connection){.worker = worker, .listener = listener, .transport = *transport, .peer = *peer};
+        c->filtered = c->opening = !transport->ops->raw;
+        status = watch(c);
+        if (status != BB_OK)
+            bb_listener_leave(listener);
     }
-    c->worker = worker;
-    c->transport = *transport;
-    c->peer = *peer;
+    if (status != BB_OK) {
+        bb_mem_free(&worker->mem, c, sizeof *c);
+        return status;
+    }
     bb_list_append(&worker->connections, &c->in);
     bb_broker_link_open(worker->broker, &c->link, bb_loop_now(&worker->loop));
-    return true;
+    return BB_OK;
 }
 
 /* Give the connection, with all bytes that were read and not handled, to the worker where its session is at home. */
@@ -151,9 +166,14 @@ static bool must_wait(const bb_connection *c)
     return true;
 }
 
-static void went_wrong(bb_connection *c, bb_io io)
+static void fail(bb_connection *c, const bb_moved *moved);
+
+static void went_wrong(bb_connection *c, const bb_moved *moved)
 {
-    bb_connection_close(c, io == BB_IO_END ? BB_E_LINK_LOST : BB_E_LINK_ERROR);
+    if (moved->io == BB_IO_END)
+        bb_connection_close(c, BB_E_LINK_LOST);
+    else
+        fail(c, moved);
 }
 
 /* What was moved is handled; read on in the next turn if there may be more. */
@@ -175,7 +195,7 @@ static void read_direct(bb_connection *c, uint8_t *at, size_t room)
         if (result != BB_RECEIVE_ENDED)
             after_read(c, &moved);
     } else if (moved.io != BB_IO_WAIT) {
-        went_wrong(c, moved.io);
+        went_wrong(c, &moved);
     }
 }
 
@@ -193,7 +213,7 @@ static void read_long(bb_connection *c)
         if (hand_over(c, bb_span_of(c->rest, c->rest_len)))
             after_read(c, &moved);
     } else if (moved.io != BB_IO_WAIT) {
-        went_wrong(c, moved.io);
+        went_wrong(c, &moved);
     }
 }
 
@@ -209,7 +229,7 @@ static void read_buffered(bb_connection *c)
         if (hand_over(c, bb_span_of(worker->buffer, before + moved.bytes)))
             after_read(c, &moved);
     } else if (moved.io != BB_IO_WAIT) {
-        went_wrong(c, moved.io);
+        went_wrong(c, &moved);
     }
 }
 
@@ -283,13 +303,28 @@ static void start_lingering(bb_connection *c)
 static void finish(bb_connection *c)
 {
     bool by_client = c->link.reason == BB_E_BY_CLIENT || c->link.reason == BB_E_BY_CLIENT_WITH_WILL;
-    if (by_client) { /* nothing of ours is on its way that the client still reads */
+    if (by_client && !c->filtered) { /* nothing of ours is on its way that the client still reads */
         bb_connection_close(c, c->link.reason);
         return;
     }
     c->finished = true;
     bb_transport_finish(&c->transport);
     drain(c);
+}
+
+/* The transport is broken. A filter may have told the peer why, by an alert or a closing frame, which is to arrive. */
+static void fail(bb_connection *c, const bb_moved *moved)
+{
+    bb_worker *worker = c->worker;
+    if (!c->filtered || c->linger_until) {
+        bb_connection_close(c, BB_E_LINK_ERROR);
+        return;
+    }
+    c->trouble = moved->error;
+    bb_broker_link_closed(worker->broker, &c->link, bb_transport_reason(&c->transport), bb_loop_now(&worker->loop));
+    c->link_closed = true;
+    start_lingering(c);
+    finish(c);
 }
 
 static void ready(bb_watch *watch, unsigned events)
@@ -310,10 +345,56 @@ static void ready(bb_watch *watch, unsigned events)
         read_or_wait(c);
 }
 
+/* ---- Filters. */
+
+/* A step of the handshake. In a storm of them the clients that are connected get their share of every turn: those that
+ * shake hands wait for the next one, in the order in which they came. */
+static void open_on(bb_connection *c)
+{
+    bb_worker *worker = c->worker;
+    if (worker->opening_us >= OPENING_US_MAX) {
+        bb_loop_again(&worker->loop, &c->watch);
+        return;
+    }
+    uint64_t start = bb_clock_us();
+    bb_moved moved = bb_transport_step(&c->transport);
+    worker->opening_us += bb_clock_us() - start;
+    if (moved.io == BB_IO_OK) {
+        c->opening = false;
+        read_or_wait(c); /* what came with the handshake lies in the filter, and has no event */
+    } else if (moved.io == BB_IO_ERROR) {
+        fail(c, &moved);
+    } else if (c->hangup) {
+        bb_loop_again(&worker->loop, &c->watch);
+    }
+}
+
+static void ready_filtered(bb_watch *watch, unsigned events)
+{
+    bb_connection *c = BB_CONTAINER_OF(watch, bb_connection, watch);
+    c->hangup |= (events & BB_HANGUP) != 0;
+    if (c->opening && c->link.state != BB_LINK_ENDED) {
+        open_on(c);
+        return;
+    }
+    if (bb_transport_wants(&c->transport) & events) {
+        bb_moved moved = bb_transport_step(&c->transport);
+        if (moved.io == BB_IO_ERROR) {
+            fail(c, &moved);
+            return;
+        }
+        events |= BB_READABLE; /* TLS may have waited for room to read on */
+    }
+    if (c->link.out.bytes) /* and for bytes to write on */
+        bb_broker_link_again(c->worker->broker, &c->link);
+    ready(watch, events);
+}
+
 void bb_connection_arrive(bb_worker *worker, bb_connection *c)
 {
     c->worker = worker;
-    if (bb_loop_add(&worker->loop, &c->watch, c->transport.fd, ready) != BB_OK) {
+    bb_transport_adopt(&c->transport, &worker->mem);
+    if (watch(c) != BB_OK) {
         bb_broker_link_attach(worker->broker, &c->link, bb_loop_now(&worker->loop));
         bb_connection_close(c, BB_E_NO_MEMORY);
         return;
@@ -322,8 +403,8 @@ void bb_connection_arrive(bb_worker *worker, bb_connection *c)
     bb_broker_link_attach(worker->broker, &c->link, bb_loop_now(&worker->loop));
     if (worker->stopping) /* it was on its way when the others here were told */
         bb_broker_link_end(worker->broker, &c->link, BB_E_SHUTTING_DOWN, bb_loop_now(&worker->loop));
-    else if (hand_over(c, bb_span_of(c->rest, c->rest_len)) && c->rest_ready)
-        bb_loop_again(&worker->loop, &c->watch);
+    else if (hand_over(c, bb_span_of(c->rest, c->rest_len)) && (c->rest_ready || c->filtered))
+        bb_loop_again(&worker->loop, &c->watch); /* a filter may hold bytes that no event will tell of */
 }
 
 /* ---- Writing. */
@@ -350,20 +431,13 @@ static size_t span_bytes(const bb_send *send)
     return bytes;
 }
 
-static void sent(bb_worker *worker, const bb_send *send)
+/* `more`: what is left has no event that would tell when it can be sent. */
+static void took(bb_connection *c, size_t bytes, bool more)
 {
-    bb_connection *c = send->owner;
-    size_t offered = span_bytes(send);
-    bb_moved moved = bb_transport_sent(send->result);
-    if (moved.io == BB_IO_ERROR) {
-        bb_connection_close(c, BB_E_LINK_ERROR);
-        return;
-    }
-    if (moved.io != BB_IO_OK)
-        return; /* an event says when there is room */
-    bb_chain_consume(&c->link.out, bb_broker_chunks(worker->broker), moved.bytes);
-    bb_count_bytes_out(worker->broker, moved.bytes);
-    if (moved.bytes == offered && c->link.out.bytes)
+    bb_worker *worker = c->worker;
+    bb_chain_consume(&c->link.out, bb_broker_chunks(worker->broker), bytes);
+    bb_count_bytes_out(worker->broker, bytes);
+    if (more && c->link.out.bytes)
         bb_broker_link_again(worker->broker, &c->link);
     if (c->unread && !bb_link_is_stuffed(worker->broker, &c->link))
         bb_loop_again(&worker->loop, &c->watch);
@@ -373,11 +447,32 @@ static void sent(bb_worker *worker, const bb_send *send)
         finish(c);
 }
 
+static void sent(const bb_send *send)
+{
+    bb_connection *c = send->owner;
+    size_t offered = span_bytes(send);
+    bb_moved moved = bb_transport_sent(send->result);
+    if (moved.io == BB_IO_ERROR)
+        bb_connection_close(c, BB_E_LINK_ERROR);
+    else if (moved.io == BB_IO_OK) /* else an event says when there is room */
+        took(c, moved.bytes, moved.bytes == offered);
+}
+
+static void send_filtered(bb_connection *c)
+{
+    bb_span spans[BB_SEND_SPANS_MAX];
+    bb_moved moved = bb_transport_send(&c->transport, spans, gather(&c->link, spans, BB_SEND_SPANS_MAX));
+    if (moved.io == BB_IO_ERROR)
+        fail(c, &moved);
+    else if (moved.io == BB_IO_OK)
+        took(c, moved.bytes, true);
+}
+
 static void run(bb_worker *worker, size_t count)
 {
     bb_sender_run(&worker->sender, worker->sends, count);
     for (size_t i = 0; i < count; i++)
-        sent(worker, &worker->sends[i]);
+        sent(&worker->sends[i]);
 }
 
 void bb_connections_flush(bb_worker *worker)
@@ -391,6 +486,10 @@ void bb_connections_flush(bb_worker *worker)
         if (!link->out.bytes) {
             if (link->state == BB_LINK_ENDED && !c->finished)
                 finish(c);
+            continue;
+        }
+        if (BB_UNLIKELY(c->filtered)) {
+            send_filtered(c);
             continue;
         }
         size_t n = gather(link, worker->spans + spans, BB_SPANS_MAX - spans);

@@ -1,11 +1,12 @@
 /* connection.h - one accepted connection: its transport, its link, and the bytes of a packet that is not complete.
  *
- * Life      accepted → (moved to the home of its session) → read and written → lingering, when we ended it and the peer
- *           has still to read why → closed. Private part of server.
- * Threads   The worker that it is at. */
+ * Life      accepted → (handshakes of TLS and WebSocket) → (moved to the home of its session) → read and written →
+ * lingering, when we ended it and the peer has still to read why → closed. Private part of server. Threads   The worker
+ * that it is at. */
 #ifndef BB_SERVER_CONNECTION_H
 #define BB_SERVER_CONNECTION_H
 
+#include "server/listener.h"
 #include "server/worker.h"
 
 typedef struct bb_connection {
@@ -14,20 +15,26 @@ typedef struct bb_connection {
     bb_transport transport;
     bb_address peer;
     bb_worker *worker;
-    bb_list in;      /* the worker's connections, or its lingering ones */
-    bb_list waiting; /* the worker's paused ones or arrivals */
-    bb_list giant;   /* the worker's list of large payloads on their way, oldest first */
-    uint8_t *rest;   /* received, not handled: the start of a packet */
+    bb_listener *listener; /* through which it came */
+    bb_list in;            /* the worker's connections, or its lingering ones */
+    bb_list waiting;       /* the worker's paused ones or arrivals */
+    bb_list giant;         /* the worker's list of large payloads on their way, oldest first */
+    uint8_t *rest;         /* received, not handled: the start of a packet */
     uint32_t rest_len, rest_cap;
     bb_time linger_until;
+    int trouble;         /* of the transport, where it has failed: bb_transport_explain says more */
     bool hangup : 1;     /* the kernel said so: read to the end, whatever a short read looks like */
     bool rest_ready : 1; /* `rest` holds whole packets: handle it before reading more */
     bool unread : 1;     /* its output is stuffed with answers: read on when they are sent */
     bool finished : 1;   /* our last byte was sent: wait for the peer's end */
+    bool filtered : 1;   /* bytes do not go to the fd as they are: TLS, WebSocket */
+    bool opening : 1;    /* its handshake is not done */
+    bool link_closed : 1;
 } bb_connection;
 
-/* Take over an accepted transport; false: no memory, and it was closed. */
-BB_MUST_USE bool bb_connection_open(bb_worker *worker, const bb_transport *transport, const bb_address *peer);
+/* Take over a transport that `listener` has accepted. BB_E_LISTENER_FULL, BB_E_NO_MEMORY: it stays the caller's. */
+BB_MUST_USE bb_status bb_connection_open(bb_worker *worker, bb_listener *listener, bb_transport *transport,
+                                         const bb_address *peer);
 
 /* A connection that was handed over by another worker. */
 void bb_connection_arrive(bb_worker *worker, bb_connection *connection);

@@ -78,21 +78,24 @@ static bool parse_port(bb_span text, uint16_t *out)
     return true;
 }
 
-bool bb_endpoint_parse(bb_span text, bb_listener_settings *out, const char **hint)
+bool bb_endpoint_parse(bb_span text, char address[BB_ADDRESS_MAX], uint16_t *port, const char **hint)
 {
-    bb_listener_settings listener = {.port = 1883};
-    bb_span address, port;
-    if (parse_port(text, &listener.port)) {
+    bb_span address_text, port_text;
+    uint16_t number = *port;
+    if (parse_port(text, &number)) {
         *hint =
             "an address must come before the port: 127.0.0.1:1883 for this machine only, 0.0.0.0:1883 for everybody";
         return false;
     }
-    if (!split_endpoint(text, &address, &port, hint) || !bb_endpoint_parse_address(address, listener.address, hint))
+    char parsed[BB_ADDRESS_MAX];
+    if (!split_endpoint(text, &address_text, &port_text, hint) ||
+        !bb_endpoint_parse_address(address_text, parsed, hint))
         return false;
-    if (port.len && !parse_port(port, &listener.port)) {
+    if (port_text.len && !parse_port(port_text, &number)) {
         *hint = "the port is a number from 0 to 65535";
         return false;
     }
-    *out = listener;
+    memcpy(address, parsed, sizeof parsed);
+    *port = number;
     return true;
 }

@@ -9,8 +9,8 @@
 #include "base/span.h"
 #include "server/settings.h"
 
-/* "127.0.0.1:1883", "[::1]:1883" or an address alone, which means port 1883. */
-BB_MUST_USE bool bb_endpoint_parse(bb_span text, bb_listener_settings *out, const char **hint);
+/* "127.0.0.1:1883", "[::1]:1883" or an address alone, which leaves `port` as it is. */
+BB_MUST_USE bool bb_endpoint_parse(bb_span text, char address[BB_ADDRESS_MAX], uint16_t *port, const char **hint);
 
 /* An address alone; brackets around it are left out. */
 BB_MUST_USE bool bb_endpoint_parse_address(bb_span text, char address[BB_ADDRESS_MAX], const char **hint);

@@ -22,21 +22,55 @@ static bb_span peer_text(const bb_link *link, char *buffer, size_t cap)
     return bb_text_span(&text);
 }
 
+enum { PAIRS_MAX = 16 };
+
+typedef struct filter_texts {
+    char certificate[256], detail[512];
+} filter_texts;
+
+/* Who it is by TLS, and what was wrong where something was. */
+static size_t put_filter_facts(const bb_connection *c, bb_fact_kind kind, filter_texts *texts, bb_kv *pairs, size_t n)
+{
+    const bb_transport *transport = &c->transport;
+    bb_text certificate = bb_text_on(texts->certificate, sizeof texts->certificate);
+    bb_text detail = bb_text_on(texts->detail, sizeof texts->detail);
+    if (kind == BB_FACT_CONNECTED && bb_tls_version(transport)) {
+        pairs[n++] = BB_KV_TEXT("tls", bb_tls_version(transport));
+        pairs[n++] = BB_KV_TEXT("cipher", bb_tls_cipher(transport));
+        pairs[n++] = BB_KV_BOOL("resumed", bb_tls_resumed(transport));
+    }
+    if (kind == BB_FACT_CONNECTED && bb_tls_peer_subject(transport, &certificate))
+        pairs[n++] = BB_KV_SPAN("certificate", bb_text_span(&certificate));
+    if (c->trouble) {
+        bb_transport_explain(transport, c->trouble, &detail);
+        pairs[n++] = BB_KV_SPAN("detail", bb_text_span(&detail));
+    }
+    return n;
+}
+
 static void link_fact(bb_log *log, bb_log_level level, const char *event, const bb_fact *fact)
 {
     char peer[BB_ADDRESS_TEXT_MAX];
     const bb_link *link = fact->link;
-    if (fact->fault && fact->fault->clause)
-        bb_log_limited(log, level, event, BB_KV_SPAN("client", fact->client_id),
-                       BB_KV_SPAN("peer", peer_text(link, peer, sizeof peer)),
-                       BB_KV_TEXT("mqtt", version_name(link->version)), BB_KV_REASON(fact->status),
-                       BB_KV_TEXT("text", bb_status_text(fact->status)), BB_KV_TEXT("clause", fact->fault->clause),
-                       BB_KV_U64("offset", fact->fault->offset), BB_KV_END);
-    else
-        bb_log_limited(log, level, event, BB_KV_SPAN("client", fact->client_id),
-                       BB_KV_SPAN("peer", peer_text(link, peer, sizeof peer)),
-                       BB_KV_TEXT("mqtt", version_name(link->version)), BB_KV_REASON(fact->status),
-                       BB_KV_TEXT("text", bb_status_text(fact->status)), BB_KV_END);
+    const bb_connection *connection = bb_connection_of(link);
+    bb_kv pairs[PAIRS_MAX];
+    filter_texts texts;
+    size_t n = 0;
+    if (!bb_log_enabled(log, level) || !bb_log_admit(log, level, event))
+        return;
+    pairs[n++] = BB_KV_SPAN("client", fact->client_id);
+    pairs[n++] = BB_KV_SPAN("peer", peer_text(link, peer, sizeof peer));
+    pairs[n++] = BB_KV_TEXT("mqtt", version_name(link->version));
+    pairs[n++] = BB_KV_REASON(fact->status);
+    pairs[n++] = BB_KV_TEXT("text", bb_status_text(fact->status));
+    if (fact->fault && fact->fault->clause) {
+        pairs[n++] = BB_KV_TEXT("clause", fact->fault->clause);
+        pairs[n++] = BB_KV_U64("offset", fact->fault->offset);
+    }
+    pairs[n++] = BB_KV_TEXT("listener", connection->listener->text);
+    if (connection->filtered)
+        n = put_filter_facts(connection, fact->kind, &texts, pairs, n);
+    bb_log_write(log, level, event, pairs, n);
 }
 
 static void topic_fact(bb_log *log, bb_log_level level, const char *event, const bb_fact *fact)

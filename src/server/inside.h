@@ -21,7 +21,7 @@ struct bb_server {
     bb_large large;
     bb_worker **workers;
     unsigned workers_count, workers_started;
-    bb_tcp_listener *listeners;
+    bb_listener *listeners[BB_LISTENERS_MAX]; /* under settings_mutex */
     size_t listeners_count;
     _Atomic int64_t sessions_all, links_all;
     _Atomic uint64_t memory_bytes_max;
@@ -32,6 +32,11 @@ struct bb_server {
 
 /* facts.c: what a broker tells, for the log */
 void bb_server_fact(bb_server *server, const bb_fact *fact);
+
+/* listeners.c: open and close what the settings say, at the start and at a reload; false: the start fails */
+BB_MUST_USE bool bb_listeners_open(bb_server *server);
+void bb_listeners_update(bb_server *server);
+void bb_listeners_close(bb_server *server);
 
 /* memory.c */
 bb_mem bb_memory_make(bb_large *large);

@@ -15,11 +15,17 @@
         __VA_ARGS__, NULL            \
     }
 
+#define PROTOCOL(name) (1U << BB_PROTOCOL_##name)
+#define FOR_NETWORK .protocols = PROTOCOL(TCP) | PROTOCOL(TLS)
+#define FOR_TLS .protocols = PROTOCOL(TLS)
+#define FOR_UNIX .protocols = PROTOCOL(UNIX)
+#define FOR_ALL .protocols = (1U << BB_PROTOCOLS) - 1
+
 enum { NOW = true, RESTART = false }; /* when a changed value takes effect */
 
 // clang-format off
 const bb_option bb_options[] = {
-    {"", "listeners", BB_OPTION_LISTENERS, RESTART, IN(listeners),
+    {"", "listeners", BB_OPTION_LISTENERS, NOW, IN(listeners),
      .help = "Where to accept connections. Without this key, on this machine only."},
     {"", "workers", BB_OPTION_NUMBER, RESTART, IN(workers), BETWEEN(1, BB_WORKERS_MAX), OR("auto", 0),
      .help = "Threads that serve clients; `auto`: as many as there are cores for the process."},
@@ -112,12 +118,41 @@ const bb_option bb_options[] = {
 };
 
 const bb_option bb_listener_options[] = {
-    {"listeners", "address", BB_OPTION_ADDRESS, RESTART, IN_LISTENER(address),
+    {"listeners", "protocol", BB_OPTION_CHOICE, NOW, IN_LISTENER(protocol), ONE_OF("tcp", "tls", "unix"), FOR_ALL,
+     .help = "What is spoken here: MQTT over TCP, TLS or a Unix socket."},
+    {"listeners", "address", BB_OPTION_ADDRESS, NOW, IN_LISTENER(address), FOR_NETWORK,
      .help = "A numeric address; `0.0.0.0` and `::` for all addresses of the machine."},
-    {"listeners", "port", BB_OPTION_NUMBER, RESTART, IN_LISTENER(port), BETWEEN(0, 65535),
+    {"listeners", "port", BB_OPTION_NUMBER, NOW, IN_LISTENER(port), BETWEEN(0, 65535), FOR_NETWORK,
      .help = "TCP port; 0: any free one, which the log then names."},
-    {"listeners", "optional", BB_OPTION_YES_NO, RESTART, IN_LISTENER(optional),
-     .help = "Start even where this address cannot be opened."},
+    {"listeners", "path", BB_OPTION_PATH, NOW, IN_LISTENER(path), FOR_UNIX,
+     .help = "The file of the socket; one that starts with `@` is in Linux's abstract space and has no file."},
+    {"listeners", "mode", BB_OPTION_MODE, NOW, IN_LISTENER(mode), FOR_UNIX,
+     .help = "Permissions of the file: who may write to it may connect."},
+    {"listeners", "optional", BB_OPTION_YES_NO, NOW, IN_LISTENER(optional), FOR_ALL,
+     .help = "Start even where this cannot be opened."},
+    {"listeners", "connections", BB_OPTION_NUMBER, NOW, IN_LISTENER(connections_max), BETWEEN(1, 10000000),
+     OR("unlimited", 0), FOR_ALL, .help = "Connections at the same time; `limits.connections` holds beside it."},
+    {"listeners", "certificate", BB_OPTION_PATHS, NOW, IN_LISTENER(certificates), FOR_TLS,
+     .help = "PEM file with the certificate and the chain behind it. A list of several: clients get the one for the name "
+             "that they ask for (SNI), else the first."},
+    {"listeners", "key", BB_OPTION_PATHS, NOW, IN_LISTENER(keys), FOR_TLS,
+     .help = "PEM file with the key, without a password; a list where `certificate` is one. Without this key, the file of "
+             "the certificate has both."},
+    {"listeners", "tls_minimum", BB_OPTION_CHOICE, NOW, IN_LISTENER(tls_minimum), ONE_OF("1.2", "1.3"), FOR_TLS,
+     .help = "The lowest version of TLS."},
+    {"listeners", "ciphers", BB_OPTION_TEXT, NOW, IN_LISTENER(ciphers), OR("modern", 0), FOR_TLS,
+     .help = "Ciphers of TLS 1.2, in OpenSSL's notation. `modern`: forward secrecy and authenticated encryption only."},
+    {"listeners", "cipher_suites", BB_OPTION_TEXT, NOW, IN_LISTENER(suites), OR("modern", 0), FOR_TLS,
+     .help = "Cipher suites of TLS 1.3, in OpenSSL's notation. `modern`: all three that are in use."},
+    {"listeners", "groups", BB_OPTION_TEXT, NOW, IN_LISTENER(groups), OR("modern", 0), FOR_TLS,
+     .help = "Groups for the key exchange, best first. `modern`: `X25519:P-256:P-384`."},
+    {"listeners", "client_certificate", BB_OPTION_CHOICE, NOW, IN_LISTENER(client_certificate),
+     ONE_OF("none", "optional", "required"), FOR_TLS,
+     .help = "Whether clients prove themselves with a certificate. `optional`: who sends one must send a good one."},
+    {"listeners", "client_ca", BB_OPTION_PATH, NOW, IN_LISTENER(client_ca), FOR_TLS,
+     .help = "PEM file of the authorities that issue certificates of clients."},
+    {"listeners", "session_resumption", BB_OPTION_YES_NO, NOW, IN_LISTENER(resumption), FOR_TLS,
+     .help = "Clients that return may take up their TLS session and spare both ends most of the work."},
 };
 
 const bb_option_section bb_option_sections[] = {

@@ -18,6 +18,9 @@ typedef enum bb_option_type {
     BB_OPTION_TIME_MS,   /* milliseconds: "1500 ms" */
     BB_OPTION_CHOICE,    /* one of a few words; the value is the index */
     BB_OPTION_PATH,      /* char *, malloc'ed; NULL stands for the row's word */
+    BB_OPTION_PATHS,     /* the same, several of them: a line for each */
+    BB_OPTION_TEXT,      /* the same, any text */
+    BB_OPTION_MODE,      /* permissions of a file, in octal: 0660 */
     BB_OPTION_ADDRESS,   /* char[BB_ADDRESS_MAX]: a numeric address */
     BB_OPTION_LISTENERS, /* the list of listeners; each element has rows of its own */
 } bb_option_type;
@@ -33,6 +36,7 @@ typedef struct bb_option {
     const char *word;           /* stands for a special value, for instance "never"; may be NULL */
     uint64_t word_value;        /* which may lie outside of the bounds */
     const char *const *choices; /* ends with NULL */
+    unsigned protocols;         /* of a listener's key: a bit for each bb_protocol that it is for */
     const char *help;
 } bb_option;
 
@@ -52,6 +56,12 @@ enum {
     BB_OPTION_PATH_MAX = 64,  /* bytes of a key with its section, with the terminating zero */
 };
 
+/* Its value is a malloc'ed text, or NULL. */
+static inline bool bb_option_is_text(const bb_option *option)
+{
+    return option->type == BB_OPTION_PATH || option->type == BB_OPTION_PATHS || option->type == BB_OPTION_TEXT;
+}
+
 /* The row of `section`.`name`, or NULL. */
 const bb_option *bb_option_find(const char *section, bb_span name);
 
@@ -68,12 +78,14 @@ BB_MUST_USE bool bb_option_set(const bb_option *option, void *base, bb_span valu
 /* The value at `base`, as people would write it; cut with "..." where it is longer than `cap`. */
 char *bb_option_value(const bb_option *option, const void *base, char *text, size_t cap);
 
-bool bb_option_equal(const bb_option *option, const bb_settings *a, const bb_settings *b);
+/* `a` and `b` are what the row's offset counts from. */
+bool bb_option_equal(const bb_option *option, const void *a, const void *b);
 
-/* Copy one value, of any type but the listeners. False when there is no memory. */
+/* Copy one value. False when there is no memory. */
 BB_MUST_USE bool bb_option_copy(const bb_option *option, bb_settings *to, const bb_settings *from);
 
-/* Add one listener to the end of the list. NULL, or why not: static text that goes on after the listener's own. */
+/* Add one listener to the end of the list, which then owns its texts. NULL, or why not: static text that goes on after
+ * the listener's own. */
 BB_MUST_USE const char *bb_option_add_listener(bb_settings *settings, const bb_listener_settings *listener);
 
 /* The list is given anew: forget the default, or what the file said. */

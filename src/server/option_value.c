@@ -101,6 +101,15 @@ char *bb_option_allowed(const bb_option *option, char text[BB_OPTION_TEXT_MAX])
     case BB_OPTION_PATH:
         add(&out, "the path of a file");
         break;
+    case BB_OPTION_PATHS:
+        add(&out, "the path of a file, or a list of them");
+        break;
+    case BB_OPTION_TEXT:
+        add(&out, "a text");
+        break;
+    case BB_OPTION_MODE:
+        add(&out, "permissions in octal, from 0000 to 0777");
+        break;
     case BB_OPTION_ADDRESS:
         add(&out, "an IPv4 or IPv6 address");
         break;
@@ -173,9 +182,9 @@ static const char *const_path_at(const bb_option *option, const void *base)
 
 static bool is_listed(const bb_settings *settings, const bb_listener_settings *listener)
 {
-    for (size_t i = 0; i < settings->listener_count; i++)
-        if (listener->port && settings->listeners[i].port == listener->port &&
-            strcmp(settings->listeners[i].address, listener->address) == 0)
+    bool any_port = listener->protocol != BB_PROTOCOL_UNIX && !listener->port;
+    for (size_t i = 0; i < settings->listener_count && !any_port; i++)
+        if (bb_listener_same_place(&settings->listeners[i], listener))
             return true;
     return false;
 }
@@ -197,6 +206,8 @@ const char *bb_option_add_listener(bb_settings *settings, const bb_listener_sett
 
 void bb_option_clear_listeners(bb_settings *settings)
 {
+    for (size_t i = 0; i < settings->listener_count; i++)
+        bb_listener_deinit(&settings->listeners[i]);
     settings->listener_count = 0;
     settings->listeners_are_default = false;
 }
@@ -269,18 +280,31 @@ static bool parse_amount(const bb_option *option, bb_span value, uint64_t *out, 
     return amount >= option->min && amount <= option->max;
 }
 
+/* Permissions have nothing to do with units: three or four digits of octal. */
+static bool parse_mode(bb_span value, uint64_t *out)
+{
+    uint64_t mode = 0;
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.data[i] < '0' || value.data[i] > '7')
+            return false;
+        mode = mode * 8 + (uint64_t)(value.data[i] - '0');
+    }
+    *out = mode;
+    return value.len >= 3 && value.len <= 4 && mode <= 0777;
+}
+
+/* In a list, behind what is there already. */
 static bool set_path(const bb_option *option, void *base, bb_span value, const char **hint)
 {
     char **path = path_at(option, base);
     char *copy = NULL;
-    if (value.len == 0 || memchr(value.data, '\0', value.len))
+    if (value.len == 0 || memchr(value.data, '\0', value.len) || memchr(value.data, '\n', value.len))
         return false;
-    if (!bb_is_word(value, option->word)) {
-        copy = strndup((const char *)value.data, value.len);
-        if (!copy) {
-            *hint = "there is no memory";
-            return false;
-        }
+    bool more = option->type == BB_OPTION_PATHS && *path;
+    if (!bb_is_word(value, option->word) &&
+        asprintf(&copy, "%s%s%.*s", more ? *path : "", more ? "\n" : "", (int)value.len, value.data) < 0) {
+        *hint = "there is no memory";
+        return false;
     }
     free(*path);
     *path = copy;
@@ -297,6 +321,8 @@ static bool parse_plain(const bb_option *option, bb_span value, uint64_t *out, c
         return parse_yes_no(value, out);
     if (option->type == BB_OPTION_CHOICE)
         return parse_choice(value, option->choices, out);
+    if (option->type == BB_OPTION_MODE)
+        return parse_mode(value, out);
     return parse_amount(option, value, out, hint);
 }
 
@@ -304,7 +330,7 @@ bool bb_option_set(const bb_option *option, void *base, bb_span value, const cha
 {
     *hint = NULL;
     BB_CHECK(option->type != BB_OPTION_LISTENERS);
-    if (option->type == BB_OPTION_PATH)
+    if (bb_option_is_text(option))
         return set_path(option, base, value, hint);
     if (option->type == BB_OPTION_ADDRESS)
         return bb_endpoint_parse_address(value, (char *)base + option->offset, hint);
@@ -332,8 +358,20 @@ static void add_plain(buffer *out, const bb_option *option, uint64_t value)
         add(out, "%s", value ? "yes" : "no");
     else if (option->type == BB_OPTION_CHOICE)
         add(out, "%s", option->choices[value]);
+    else if (option->type == BB_OPTION_MODE)
+        add(out, "%04o", (unsigned)value);
     else
         add_amount(out, option, value);
+}
+
+/* Lines become a list. */
+static void add_text(buffer *out, const bb_option *option, const char *text)
+{
+    bb_span lines = text ? bb_span_text(text) : BB_SPAN_NONE, line;
+    if (!text)
+        add(out, "%s", option->word ? option->word : "");
+    for (bool first = true; bb_take_line(&lines, &line); first = false)
+        add(out, "%s%.*s", first ? "" : ", ", (int)line.len, (const char *)line.data);
 }
 
 char *bb_option_value(const bb_option *option, const void *base, char *text, size_t cap)
@@ -344,8 +382,8 @@ char *bb_option_value(const bb_option *option, const void *base, char *text, siz
         add_listeners(&out, base);
     else if (option->type == BB_OPTION_ADDRESS)
         add(&out, "%s", (const char *)base + option->offset);
-    else if (option->type == BB_OPTION_PATH)
-        add(&out, "%s", const_path_at(option, base) ? const_path_at(option, base) : option->word);
+    else if (bb_option_is_text(option))
+        add_text(&out, option, const_path_at(option, base));
     else
         add_plain(&out, option, load(option, base));
     return text;
@@ -360,27 +398,44 @@ static bool same_listeners(const bb_settings *a, const bb_settings *b)
 {
     if (a->listener_count != b->listener_count)
         return false;
-    for (size_t i = 0; i < a->listener_count; i++) {
-        const bb_listener_settings *x = &a->listeners[i], *y = &b->listeners[i];
-        if (strcmp(x->address, y->address) != 0 || x->port != y->port || x->optional != y->optional)
-            return false;
-    }
+    for (size_t i = 0; i < a->listener_count; i++)
+        for (size_t k = 0; k < bb_listener_option_count; k++)
+            if (!bb_option_equal(&bb_listener_options[k], &a->listeners[i], &b->listeners[i]))
+                return false;
     return true;
 }
 
-bool bb_option_equal(const bb_option *option, const bb_settings *a, const bb_settings *b)
+bool bb_option_equal(const bb_option *option, const void *a, const void *b)
 {
     if (option->type == BB_OPTION_LISTENERS)
         return same_listeners(a, b);
-    if (option->type == BB_OPTION_PATH)
+    if (bb_option_is_text(option))
         return same_text(const_path_at(option, a), const_path_at(option, b));
+    if (option->type == BB_OPTION_ADDRESS)
+        return strcmp((const char *)a + option->offset, (const char *)b + option->offset) == 0;
     return load(option, a) == load(option, b);
+}
+
+static bool copy_listeners(bb_settings *to, const bb_settings *from)
+{
+    bb_settings copy;
+    if (!bb_settings_copy(from, &copy))
+        return false;
+    const bb_settings old = *to;
+    to->listeners = copy.listeners;
+    to->listener_count = copy.listener_count;
+    to->listeners_are_default = copy.listeners_are_default;
+    copy.listeners = old.listeners;
+    copy.listener_count = old.listener_count;
+    bb_settings_deinit(&copy);
+    return true;
 }
 
 bool bb_option_copy(const bb_option *option, bb_settings *to, const bb_settings *from)
 {
-    BB_CHECK(option->type != BB_OPTION_LISTENERS);
-    if (option->type != BB_OPTION_PATH) {
+    if (option->type == BB_OPTION_LISTENERS)
+        return copy_listeners(to, from);
+    if (!bb_option_is_text(option)) {
         store(option, to, load(option, from));
         return true;
     }

@@ -49,47 +49,6 @@ static uint64_t raise_file_limit(void)
     return files.rlim_cur;
 }
 
-static bool open_listener(bb_server *server, const bb_listener_settings *wanted)
-{
-    char text[BB_ENDPOINT_TEXT_MAX], wrong[256];
-    bb_text error = bb_text_on(wrong, sizeof wrong);
-    bb_address address;
-    const bb_tcp_settings *tcp = &server->settings.tcp;
-    const bb_tcp_options options = {.keepalive_idle_s = tcp->keep_idle_s,
-                                    .keepalive_interval_s = tcp->keep_interval_s,
-                                    .keepalive_probes = tcp->keep_count,
-                                    .user_timeout_ms = tcp->user_timeout_ms};
-    const char *bad = bb_address_parse(bb_span_text(bb_listener_text(wanted, text)), &address);
-    if (bad)
-        bb_text_puts(&error, bad);
-    if (!bad && bb_tcp_listen(&address, &options, &server->listeners[server->listeners_count], &error)) {
-        char bound[BB_ADDRESS_TEXT_MAX];
-        bb_text at = bb_text_on(bound, sizeof bound);
-        bb_address_put(&server->listeners[server->listeners_count++].address, &at);
-        bb_log_event(server->log, BB_LOG_INFO, "listener.open", BB_KV_SPAN("address", bb_text_span(&at)),
-                     BB_KV_TEXT("protocol", "mqtt"), BB_KV_END);
-        return true;
-    }
-    bb_log_event(server->log, wanted->optional ? BB_LOG_WARNING : BB_LOG_ERROR, "listener.failed",
-                 BB_KV_TEXT("address", text), BB_KV_SPAN("error", bb_text_span(&error)), BB_KV_END);
-    return wanted->optional;
-}
-
-static bool open_listeners(bb_server *server)
-{
-    server->listeners = calloc(server->settings.listener_count, sizeof *server->listeners);
-    if (!server->listeners)
-        return false;
-    for (size_t i = 0; i < server->settings.listener_count; i++)
-        if (!open_listener(server, &server->settings.listeners[i]))
-            return false;
-    if (server->listeners_count)
-        return true;
-    bb_log_event(server->log, BB_LOG_ERROR, "server.failed", BB_KV_TEXT("error", "no listener could be opened"),
-                 BB_KV_END);
-    return false;
-}
-
 static void set_memory_max(bb_server *server)
 {
     uint64_t max = server->settings.limits.memory_bytes_max;
@@ -145,7 +104,7 @@ static bool check_uring(const bb_server *server)
 
 static bool start(bb_server *server)
 {
-    if (!open_listeners(server) || !make_workers(server) || !check_uring(server))
+    if (!bb_listeners_open(server) || !make_workers(server) || !check_uring(server))
         return false;
     for (unsigned i = 0; i < server->workers_count; i++) {
         if (!bb_worker_start(server->workers[i]))
@@ -157,7 +116,8 @@ static bool start(bb_server *server)
 
 /* ---- Running: the main thread waits for signals. */
 
-static void log_changes(bb_server *server, const bb_settings *next)
+/* Returns how many there are. */
+static size_t log_changes(bb_server *server, const bb_settings *next)
 {
     static bb_config_change changes[BB_CONFIG_CHANGES_MAX];
     size_t count = bb_config_changes(&server->settings, next, changes);
@@ -165,7 +125,7 @@ static void log_changes(bb_server *server, const bb_settings *next)
         bb_log_event(server->log, changes[i].at_once ? BB_LOG_INFO : BB_LOG_WARNING,
                      changes[i].at_once ? "config.changed" : "config.needs_restart", BB_KV_TEXT("key", changes[i].key),
                      BB_KV_TEXT("before", changes[i].before), BB_KV_TEXT("after", changes[i].after), BB_KV_END);
-    bb_log_event(server->log, BB_LOG_INFO, "config.reloaded", BB_KV_U64("changes", count), BB_KV_END);
+    return count;
 }
 
 static void wake_all(const bb_server *server)
@@ -187,17 +147,20 @@ static void reload(bb_server *server, const char *path)
                      BB_KV_END);
         return;
     }
-    log_changes(server, &next);
+    size_t changes = log_changes(server, &next);
     pthread_mutex_lock(&server->settings_mutex);
     bool applied = bb_config_apply(&server->settings, &next);
     pthread_mutex_unlock(&server->settings_mutex);
     bb_settings_deinit(&next);
+    if (applied)
+        bb_listeners_update(server);
     set_memory_max(server);
     int error = applied ? bb_log_reopen(server->log, &server->settings.log) : ENOMEM;
     if (error)
         bb_log_event(server->log, BB_LOG_ERROR, "config.failed", BB_KV_ERRNO(error), BB_KV_END);
     atomic_fetch_add(&server->settings_number, 1);
     wake_all(server);
+    bb_log_event(server->log, BB_LOG_INFO, "config.reloaded", BB_KV_U64("changes", changes), BB_KV_END);
 }
 
 static void wait_for_stop(bb_server *server, const sigset_t *signals, const char *path, bb_notify *notify)
@@ -248,9 +211,7 @@ static void free_server(bb_server *server)
         free(server->workers[i]);
     free(server->workers);
     free(server->interest_locks);
-    for (size_t i = 0; i < server->listeners_count; i++)
-        bb_tcp_listener_close(&server->listeners[i]);
-    free(server->listeners);
+    bb_listeners_close(server);
     bb_settings_deinit(&server->settings);
     bb_large_deinit(&server->large);
 }

@@ -1,21 +1,41 @@
 #include "server/settings.h"
 
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const bb_listener_settings default_listeners[] = {
-    {.address = "127.0.0.1", .port = 1883},
-    {.address = "::1", .port = 1883, .optional = true},
-};
+static const struct {
+    const char *address;
+    bool optional;
+} default_listeners[] = {{"127.0.0.1", false}, {"::1", true}};
+
+static bb_listener_settings *make_default_listeners(size_t count)
+{
+    bb_listener_settings *listeners = calloc(count, sizeof *listeners);
+    for (size_t i = 0; listeners && i < count; i++) {
+        bb_listener_init(&listeners[i], BB_PROTOCOL_TCP);
+        strcpy(listeners[i].address, default_listeners[i].address);
+        listeners[i].optional = default_listeners[i].optional;
+    }
+    return listeners;
+}
+
+static void free_listeners(bb_listener_settings *listeners, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        bb_listener_deinit(&listeners[i]);
+    free(listeners);
+}
 
 static bb_listener_settings *copy_listeners(const bb_listener_settings *listeners, size_t count)
 {
     bb_listener_settings *copy = calloc(count ? count : 1, sizeof *copy);
-    if (copy && count)
-        memcpy(copy, listeners, count * sizeof *copy);
+    for (size_t i = 0; copy && i < count; i++)
+        if (!bb_listener_copy(&listeners[i], &copy[i])) {
+            free_listeners(copy, i);
+            return NULL;
+        }
     return copy;
 }
 
@@ -23,7 +43,7 @@ bool bb_settings_init(bb_settings *settings)
 {
     size_t count = sizeof default_listeners / sizeof default_listeners[0];
     *settings = (bb_settings){
-        .listeners = copy_listeners(default_listeners, count),
+        .listeners = make_default_listeners(count),
         .listener_count = count,
         .listeners_are_default = true,
         .workers = 0,
@@ -40,7 +60,7 @@ bool bb_settings_init(bb_settings *settings)
 
 void bb_settings_deinit(bb_settings *settings)
 {
-    free(settings->listeners);
+    free_listeners(settings->listeners, settings->listener_count);
     free(settings->log.file);
     *settings = (bb_settings){.listeners = NULL};
 }
@@ -50,6 +70,8 @@ bool bb_settings_copy(const bb_settings *settings, bb_settings *out)
     bb_settings copy = *settings;
     copy.listeners = copy_listeners(settings->listeners, settings->listener_count);
     copy.log.file = settings->log.file ? strdup(settings->log.file) : NULL;
+    if (!copy.listeners)
+        copy.listener_count = 0;
     if (!copy.listeners || (settings->log.file && !copy.log.file)) {
         bb_settings_deinit(&copy);
         return false;
@@ -72,12 +94,4 @@ unsigned bb_settings_workers(const bb_settings *settings)
 {
     unsigned workers = settings->workers ? settings->workers : cores_for_us();
     return workers > BB_WORKERS_MAX ? BB_WORKERS_MAX : workers;
-}
-
-char *bb_listener_text(const bb_listener_settings *listener, char text[BB_ENDPOINT_TEXT_MAX])
-{
-    bool v6 = strchr(listener->address, ':') != NULL;
-    snprintf(text, BB_ENDPOINT_TEXT_MAX, "%s%s%s:%u", v6 ? "[" : "", listener->address, v6 ? "]" : "",
-             (unsigned)listener->port);
-    return text;
 }

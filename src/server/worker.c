@@ -1,4 +1,4 @@
-/* worker.c - one worker: its turns, what its broker asks of it, and its listeners.
+/* worker.c - one worker: its turns, and what its broker asks of it.
  *
  *     wait ─► dispatch: accept, read ──packets──► broker ──► links' output, posts in the outbox
  *      ▲      inbox: posts, connections that move here ──►    │
@@ -11,12 +11,10 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "server/accept.h"
 #include "server/inside.h"
 
 enum {
-    ACCEPT_MAX = 64,         /* connections of one turn */
-    ACCEPT_AGAIN_MS = 100,   /* when no file descriptors were left */
-    CONNECTIONS_SPARE = 256, /* above the limit we still read CONNECT, to answer with a reason */
     SWEEP_MS = 1000,
     PRESSURE_MS = 50,  /* while memory is short: between two looks at it, whatever else happens */
     HIGH_PERCENT = 85, /* of the memory limit: where we begin to slow publishers down */
@@ -258,66 +256,6 @@ static void serve_those_asleep(bb_worker *worker)
     }
 }
 
-/* ---- Accepting. */
-
-static void no_files(bb_worker *worker, const char *what)
-{
-    worker->accept_again = bb_loop_now(&worker->loop) + ACCEPT_AGAIN_MS;
-    if (!atomic_exchange(&worker->server->no_files, true))
-        bb_log_event(worker->server->log, BB_LOG_ERROR, "accept.stalled", BB_KV_REASON(BB_E_NO_FILES),
-                     BB_KV_TEXT("what", what), BB_KV_END);
-}
-
-static void accept_some(bb_acceptor *acceptor)
-{
-    bb_worker *worker = acceptor->worker;
-    bb_server *server = worker->server;
-    for (unsigned i = 0; i < ACCEPT_MAX; i++) {
-        bb_transport transport;
-        bb_address peer;
-        switch (bb_tcp_accept(acceptor->listener, &transport, &peer)) {
-        case BB_ACCEPT_OK:
-            break;
-        case BB_ACCEPT_WAIT:
-            return;
-        case BB_ACCEPT_NO_FILES:
-            no_files(worker, "no file descriptors left: clients wait until some are closed");
-            return;
-        case BB_ACCEPT_NO_MEMORY:
-            no_files(worker, "the system has no memory for sockets: clients wait");
-            return;
-        default:
-            continue;
-        }
-        if (atomic_load_explicit(&server->no_files, memory_order_relaxed) && atomic_exchange(&server->no_files, false))
-            bb_log_event(server->log, BB_LOG_INFO, "accept.resumed", BB_KV_END);
-        if (atomic_load_explicit(&server->links_all, memory_order_relaxed) >=
-            worker->limits.connections_max + CONNECTIONS_SPARE) {
-            bb_log_limited(server->log, BB_LOG_WARNING, "client.refused", BB_KV_REASON(BB_E_TOO_MANY_CONNECTIONS),
-                           BB_KV_END);
-            bb_transport_close(&transport);
-        } else if (!bb_connection_open(worker, &transport, &peer)) {
-            bb_log_limited(server->log, BB_LOG_WARNING, "client.refused", BB_KV_REASON(BB_E_NO_MEMORY), BB_KV_END);
-        }
-    }
-    bb_loop_again(&worker->loop, &acceptor->watch);
-}
-
-static void acceptor_ready(bb_watch *watch, unsigned events)
-{
-    (void)events;
-    accept_some(BB_CONTAINER_OF(watch, bb_acceptor, watch));
-}
-
-static void accept_again(bb_worker *worker, bb_time now)
-{
-    if (now < worker->accept_again)
-        return;
-    worker->accept_again = BB_NEVER;
-    for (size_t i = 0; i < worker->acceptors_count; i++)
-        bb_loop_again(&worker->loop, &worker->acceptors[i].watch);
-}
-
 /* ---- Memory. */
 
 static void watch_memory(bb_worker *worker)
@@ -342,6 +280,13 @@ static void watch_memory(bb_worker *worker)
 
 /* ---- A turn. */
 
+static void update_listeners(bb_worker *worker)
+{
+    if (!worker->stopping && !bb_acceptors_update(worker))
+        bb_log_event(worker->server->log, BB_LOG_ERROR, "listener.not_watched", BB_KV_REASON(BB_E_NO_MEMORY),
+                     BB_KV_U64("worker", worker->number), BB_KV_END);
+}
+
 static void take_settings(bb_worker *worker)
 {
     bb_server *server = worker->server;
@@ -357,6 +302,7 @@ static void take_settings(bb_worker *worker)
     if (worker->broker) {
         bb_broker_set_limits(worker->broker, &worker->limits);
         bb_broker_set_auth(worker->broker, &auth);
+        update_listeners(worker);
     }
 }
 
@@ -385,9 +331,7 @@ static void begin_stopping(bb_worker *worker, bb_time now)
 {
     worker->stopping = true;
     worker->stop_at = now + worker->server->settings.shutdown_timeout_s * 1000ull;
-    for (size_t i = 0; i < worker->acceptors_count; i++)
-        bb_loop_remove(&worker->loop, &worker->acceptors[i].watch);
-    worker->acceptors_count = 0;
+    bb_acceptors_stop(worker);
     for (bb_list *at = worker->connections.next, *next; at != &worker->connections; at = next) {
         next = at->next;
         bb_broker_link_end(worker->broker, &BB_CONTAINER_OF(at, bb_connection, in)->link, BB_E_SHUTTING_DOWN, now);
@@ -398,6 +342,7 @@ static void begin_stopping(bb_worker *worker, bb_time now)
 static bb_time after_events(bb_worker *worker)
 {
     bb_time now = bb_loop_now(&worker->loop), until;
+    worker->opening_us = 0;
     look_into_inbox(worker);
     if (bb_broker_next_deadline(worker->broker) <= now)
         bb_broker_tick(worker->broker, now);
@@ -412,7 +357,7 @@ static bb_time after_events(bb_worker *worker)
     wake_those_asleep(worker);
     watch_memory(worker);
     until = earlier(until, bb_large_trim(&worker->server->large, now, worker->pressure != BB_PRESSURE_NONE));
-    accept_again(worker, now);
+    bb_acceptors_again(worker, now);
     if (more || worker->pending || bb_broker_last_dirty(worker->broker))
         return 0;
     until = earlier(until, earlier(bb_broker_next_deadline(worker->broker), worker->accept_again));
@@ -469,6 +414,7 @@ bool bb_worker_init(bb_worker *worker, bb_server *server, unsigned number)
     bb_list_init(&worker->paused);
     bb_list_init(&worker->giants);
     bb_list_init(&worker->arrivals);
+    bb_list_init(&worker->acceptors);
     worker->settings_seen = UINT32_MAX;
     take_settings(worker);
     if (getrandom(worker->random, sizeof worker->random, 0) != sizeof worker->random)
@@ -478,22 +424,6 @@ bool bb_worker_init(bb_worker *worker, bb_server *server, unsigned number)
     bb_inbox_init(&worker->inbox, &worker->loop);
     bb_batch_pool_init(&worker->batches, &worker->mem);
     bb_sender_init(&worker->sender, &worker->mem, server->settings.io_uring);
-    return true;
-}
-
-static bool watch_listeners(bb_worker *worker)
-{
-    const bb_server *server = worker->server;
-    worker->acceptors = calloc(server->listeners_count, sizeof *worker->acceptors);
-    if (!worker->acceptors)
-        return false;
-    for (size_t i = 0; i < server->listeners_count; i++) {
-        bb_acceptor *acceptor = &worker->acceptors[i];
-        *acceptor = (bb_acceptor){.worker = worker, .listener = &server->listeners[i]};
-        if (bb_loop_add_shared(&worker->loop, &acceptor->watch, server->listeners[i].fd, acceptor_ready) != BB_OK)
-            return false;
-        worker->acceptors_count++;
-    }
     return true;
 }
 
@@ -536,7 +466,7 @@ bool bb_worker_connect(bb_worker *worker)
         .workers = server->workers_count,
     };
     worker->broker = bb_broker_new(&options, bb_clock_us() / 1000);
-    return worker->broker && watch_listeners(worker);
+    return worker->broker && bb_acceptors_update(worker);
 }
 
 bool bb_worker_start(bb_worker *worker)
@@ -573,6 +503,7 @@ void bb_worker_settle(bb_worker *worker)
         return;
     bb_outbox_flush_all(&worker->outbox);
     drop_pending(worker);
+    bb_acceptors_stop(worker);
     close_all(&worker->connections);
     close_all(&worker->lingering);
     bb_outbox_flush_all(&worker->outbox);
@@ -583,7 +514,6 @@ void bb_worker_deinit(bb_worker *worker)
     drop_pending(worker);
     bb_broker_free(worker->broker);
     bb_retain_cursor_deinit(&worker->sweep_cursor, &worker->mem);
-    free(worker->acceptors);
     bb_inbox_deinit(&worker->inbox);
     bb_outbox_deinit(&worker->outbox);
     bb_sender_deinit(&worker->sender);

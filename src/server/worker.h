@@ -16,7 +16,6 @@
 #include "loop/sender.h"
 #include "server/retained.h"
 #include "server/settings.h"
-#include "transport/tcp.h"
 #include "transport/transport.h"
 
 enum {
@@ -33,13 +32,6 @@ typedef enum bb_item_kind {
 
 typedef struct bb_server bb_server;
 
-/* A listening socket as one worker watches it. */
-typedef struct bb_acceptor {
-    bb_watch watch;
-    struct bb_worker *worker;
-    const bb_tcp_listener *listener;
-} bb_acceptor;
-
 typedef struct bb_worker {
     bb_server *server;
     unsigned number;
@@ -54,11 +46,11 @@ typedef struct bb_worker {
     uint32_t posts_now; /* posts of this turn */
     bb_sender sender;
     bb_broker *broker;
-    bb_acceptor *acceptors;
-    size_t acceptors_count;
+    bb_list acceptors;                              /* of bb_acceptor, in accept.c */
     bb_time accept_again;                           /* when no file descriptors were left: try then; BB_NEVER */
     bb_list connections, lingering, paused, giants; /* of bb_connection */
     bb_list arrivals;                               /* connections that moved here and were not looked at yet */
+    uint64_t opening_us;                            /* that went into handshakes in this turn */
     bb_time resume_at;                              /* while memory is short: when paused connections are read again */
     bb_batch *pending, *pending_last;               /* taken from the inbox, not done */
     bb_item *pending_item;

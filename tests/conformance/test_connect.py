@@ -39,6 +39,7 @@ def test_what_comes_before_connect_is_not_processed_3_1_0_1(clients):
     sub.expect_nothing(after=clients())
 
 
+@over_every_transport
 @clause("3.1.0-2", "3.1.1:3.1.0-2")
 @EVERY_VERSION
 def test_second_connect_is_a_protocol_error_3_1_0_2(clients, version):
@@ -321,6 +322,7 @@ def test_connack_of_5_comes_first_and_once_3_2_0_1(clients):
     assert known.get("receive_maximum", 1) > 0 and known.get("maximum_packet_size", 1) > 0
 
 
+@over_every_transport
 @clause("3.2.0-1")
 def test_connack_comes_before_messages_of_the_old_session_3_2_0_1(clients):
     topic, sub, pub = unique(), clients(clean=False, properties={"session_expiry": 60}), clients()
@@ -349,6 +351,7 @@ def test_no_reason_string_when_problem_information_is_off_3_1_2_29(clients):
     assert got.properties == {}
 
 
+@over_every_transport
 @clause("3.2.2-7", "3.1.1:3.2.2-5", "3.2.2-6", "3.1.1:3.2.2-4")
 def test_connection_is_closed_after_an_error_in_connack_3_2_2_7(clients):
     refused(clients, connect("a", level=9), 0x84)

@@ -113,6 +113,7 @@ def test_auth_with_flags_is_malformed_3_15_1_1(clients):
     client.expect_close(0x81)
 
 
+@over_every_transport
 @EVERY_VERSION
 def test_packet_type_0_is_malformed(clients, version):
     client = clients(version)
@@ -318,6 +319,7 @@ def test_fields_that_reach_beyond_the_packet_are_malformed(clients, name):
     client.expect_close(0x81)
 
 
+@over_every_transport
 @EVERY_VERSION
 def test_a_conversation_may_come_byte_by_byte(clients, version):
     client = clients.open(version)
@@ -330,6 +332,7 @@ def test_a_conversation_may_come_byte_by_byte(clients, version):
     assert got.keys() <= {PUBREC, PUBLISH}
 
 
+@over_every_transport
 @clause("3.1.4-5")
 @EVERY_VERSION
 def test_packets_sent_before_connack_are_processed_in_order(clients, version):

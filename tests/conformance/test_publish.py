@@ -83,6 +83,7 @@ def test_delivered_qos_is_the_lower_of_both_3_8_4_8(clients, version, qos, grant
     sub.expect_nothing(after=pub)
 
 
+@over_every_transport
 @pytest.mark.parametrize("to", [V31, V311, V5], ids=["to31", "to311", "to5"])
 @EVERY_VERSION
 def test_versions_talk_to_each_other(clients, version, to):
@@ -232,6 +233,7 @@ def test_topics_are_compared_byte_by_byte_4_7_3_4(clients, topic):
     client.expect_nothing(after=client)
 
 
+@over_every_transport
 @EVERY_QOS
 @pytest.mark.parametrize("size", [0, 1, 127, 128, 1000, 1024, 1025, 16383, 16384, 65536, 300000, 2097152])
 def test_payloads_of_every_size_pass_unchanged(clients, size, qos):
@@ -251,6 +253,7 @@ def test_large_payload_from_a_client_that_dies_halfway_is_not_published(clients)
     sub.expect_nothing(after=clients())
 
 
+@over_every_transport
 def test_one_message_to_many_subscribers(clients):
     topic, pub = unique(), clients()
     subs = [clients(version) for version in (V31, V311, V5) * 10]

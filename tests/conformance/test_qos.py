@@ -258,6 +258,7 @@ def test_acknowledgement_of_the_wrong_kind_is_a_protocol_error(clients, version,
     sub.expect_close(0x82)
 
 
+@over_every_transport
 @clause("4.4.0-1", "4.6.0-5", "4.6.0-1", "3.3.1-1", "3.1.1:4.4.0-1", "3.1.1:3.3.1-1", "3.1.1:4.6.0-1", "4.1.0-1")
 @EVERY_VERSION
 def test_unacknowledged_messages_are_resent_with_dup_in_order_4_4_0_1(clients, version):
@@ -339,6 +340,7 @@ def test_pubrec_with_success_goes_on_with_pubrel(clients, code):
     sub.expect(PUBREL, packet_id=got.packet_id, reason=0)
 
 
+@over_every_transport
 @clause("4.6.0-5", "4.6.0-6", "4.5.0-2", "3.1.1:4.6.0-5", "3.1.1:4.6.0-6", "4.6.0-2", "4.6.0-3", "3.1.1:4.6.0-2", "3.1.1:4.6.0-3")
 @EVERY_QOS
 def test_order_of_one_publisher_is_kept_4_6_0_5(clients, qos):

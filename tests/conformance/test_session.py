@@ -98,6 +98,7 @@ def test_clean_session_1_is_not_kept_in_3_1_1(clients):
     assert client.open().connect(clean=False).session_present is False
 
 
+@over_every_transport
 @clause("3.1.4-3", "3.1.1:3.1.4-2", "3.1.1:4.1.0-2")
 @EVERY_VERSION
 def test_takeover_closes_the_old_connection_3_1_4_3(clients, version):
@@ -122,6 +123,7 @@ def test_takeover_between_versions(clients, old_version, new_version):
     new.expect_message(topic, "x", qos=1)
 
 
+@over_every_transport
 @clause("3.1.4-3")
 def test_many_takeovers_in_a_row(clients):
     topic, pub = unique(), clients()
@@ -139,6 +141,7 @@ def test_many_takeovers_in_a_row(clients):
     made[-1].expect_message(topic, "x")
 
 
+@over_every_transport
 def test_takeover_race_of_many_connections_leaves_one(clients):
     client_id = unique()
     made = [clients.open(client_id=client_id) for _ in range(30)]

@@ -16,6 +16,7 @@ def watcher(clients, topic, version=V5, qos=2):
     return sub
 
 
+@over_every_transport
 @clause("3.1.2-8", "3.1.2-7", "3.1.2-14", "3.1.1:3.1.2-8", "3.1.1:3.1.2-16")
 @EVERY_VERSION
 @EVERY_QOS
@@ -33,6 +34,7 @@ def test_will_is_published_after_a_reset(clients, version, topic):
     sub.expect_message(topic, "will")
 
 
+@over_every_transport
 @clause("3.1.2-8", "3.1.1:3.1.2-8")
 @EVERY_VERSION
 def test_will_is_published_after_a_protocol_error_3_1_2_8(clients, version, topic):
@@ -62,6 +64,7 @@ def test_disconnect_with_another_reason_publishes_the_will(clients, reason, topi
     sub.expect_message(topic, "will")
 
 
+@over_every_transport
 def test_bytes_after_disconnect_are_ignored(clients, topic):
     sub = watcher(clients, topic)
     client = clients(will=Will(topic))

@@ -12,6 +12,9 @@ import subprocess
 import tempfile
 import time
 
+from .authority import Authority
+from .links import open_socket
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SANITIZER_MARKS = ("AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "UndefinedBehaviorSanitizer",
                    "runtime error:", "MemorySanitizer")
@@ -41,8 +44,11 @@ def free_port():
 
 
 class Broker:
-    def __init__(self, workers=1, config=None, arguments=(), preexec=None, environment=None):
-        """`config` is YAML text for -c (the listener comes from the command line as always)."""
+    authority = None  # one for all tests, made when it is needed
+
+    def __init__(self, workers=1, config=None, arguments=(), preexec=None, environment=None, via="tcp", **listener):
+        """`config` is YAML text for -c (the listener comes from the command line as always). `via`: the protocol of the
+        listener, and further keyword arguments are keys of it."""
         self.host, self.port, self.workers = "127.0.0.1", free_port(), workers
         self.folder = tempfile.TemporaryDirectory(prefix="busbar-test-")
         self.log_path = pathlib.Path(self.folder.name) / "log"
@@ -50,13 +56,25 @@ class Broker:
         self.config, self.arguments = config, list(arguments)
         self.preexec, self.environment = preexec, environment
         self.process, self.stopped = None, False
+        self.via, self.listener = via, listener
+        self.unix_path = pathlib.Path(self.folder.name) / "socket"
+        if via in ("tls", "wss"):
+            Broker.authority = Broker.authority or Authority()
+            identity = Broker.authority.issue()
+            self.listener = {"certificate": identity.certificate, "key": identity.key, **listener}
+
+    def url(self):
+        """The listener, as --listen takes it."""
+        keys = "&".join(f"{name}={value}" for name, value in self.listener.items())
+        place = self.unix_path if self.via == "unix" else f"{self.host}:{self.port}"
+        return f"{self.via}://{place}" + (f"?{keys}" if keys else "")
 
     def command(self):
         if is_foreign():
             self.config_path.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\nsys_interval 1\n"
                                         "max_queued_messages 0\n")
             return [str(program()), "-c", str(self.config_path)]
-        command = [str(program()), "--listen", f"{self.host}:{self.port}", "--workers", str(self.workers)]
+        command = [str(program()), "--listen", self.url(), "--workers", str(self.workers)]
         if self.config is not None:
             self.config_path.write_text(self.config)
             command += ["-c", str(self.config_path)]
@@ -75,7 +93,7 @@ class Broker:
         while time.monotonic() < until:
             assert self.process.poll() is None, f"the broker ended at once ({self.process.returncode}):\n{self.log()}"
             try:
-                socket.create_connection((self.host, self.port), timeout=1).close()
+                open_socket(self, 1).close()
                 return
             except OSError:
                 time.sleep(0.01)

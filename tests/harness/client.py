@@ -13,9 +13,11 @@ import itertools
 import os
 import select
 import socket
+import ssl
 import time
 
 from . import packets
+from .links import open_link
 from .packets import (AUTH, CONNACK, DISCONNECT, PINGRESP, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBACK, TYPE_NAMES,
                       UNSUBACK, V5, parse)
 
@@ -37,13 +39,14 @@ class TimedOut(AssertionError):
 
 
 class Client:
-    def __init__(self, broker, client_id=None, version=V5, patience=PATIENCE_S, open_now=True, receive_buffer=None):
+    def __init__(self, broker, client_id=None, version=V5, patience=PATIENCE_S, open_now=True, receive_buffer=None,
+                 certificate=None):
         self.broker, self.version, self.patience = broker, version, patience
         self.client_id = unique("c") if client_id is None else client_id
         self.buffer, self.closed, self.reset = bytearray(), False, False
         self.ids = itertools.count(1)
         self.releasing = set()  # identifiers of QoS 2 messages that we have taken and whose PUBREL is still to come
-        self.socket, self.connack, self.receive_buffer = None, None, receive_buffer
+        self.socket, self.connack, self.receive_buffer, self.certificate = None, None, receive_buffer, certificate
         if open_now:
             self.open()
 
@@ -56,12 +59,7 @@ class Client:
     # ---- The connection.
 
     def open(self):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        if self.receive_buffer:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
-        self.socket.settimeout(self.patience)
-        self.socket.connect((self.broker.host, self.broker.port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = open_link(self.broker, self.patience, self.receive_buffer, self.certificate)
         self.buffer, self.closed, self.reset = bytearray(), False, False
         return self
 
@@ -85,7 +83,7 @@ class Client:
         """Send bytes. That the broker has closed already is found out by reading, not here."""
         try:
             self.socket.sendall(b"".join(pieces))
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
             self.reset = True
 
     def finish_sending(self):
@@ -104,17 +102,23 @@ class Client:
     def _fill(self, until):
         """Read once; False when the connection has ended."""
         left = until - time.monotonic()
-        if left <= 0 or not select.select([self.socket], [], [], left)[0]:
+        if not self._has_bytes(left):
             raise TimedOut(f"{self.client_id}: nothing came within {self.patience} s; unread: {bytes(self.buffer[:64]).hex(' ')}")
         try:
             data = self.socket.recv(1 << 20)
         except ConnectionResetError:
             self.reset, data = True, b""
+        except ssl.SSLEOFError:  # the end of TCP without the end of TLS
+            data = b""
         if not data:
             self.closed = True
             return False
         self.buffer += data
         return True
+
+    def _has_bytes(self, seconds):
+        """Wait so long for something to read; TLS and WebSocket may have it already."""
+        return self.socket.pending() or (seconds > 0 and select.select([self.socket], [], [], seconds)[0])
 
     def _complete(self):
         """Length of the fixed header and of the whole packet at the front of the buffer, or None."""
@@ -150,7 +154,7 @@ class Client:
     def receive_now(self):
         """The next packet if it has come already, else None."""
         while self._complete() is None:
-            if not select.select([self.socket], [], [], 0.01)[0] or not self._fill(time.monotonic() + 1):
+            if not self._has_bytes(0.01) or not self._fill(time.monotonic() + 1):
                 return None
         return self.receive()
 
