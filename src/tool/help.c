@@ -94,6 +94,8 @@ static void print_head(FILE *to, const char *head, const char *help)
 
 static void print_option(FILE *to, const bb_cli_command *command, const bb_cli_option *option)
 {
+    if (option->heading)
+        fprintf(to, "\n%s:\n", option->heading);
     char head[256], help[TEXT_MAX], value[BB_HELP_VALUE_MAX], letter[] = {'-', option->letter, ',', '\0'};
     snprintf(head, sizeof head, "  %3s --%s %s", option->letter ? letter : "", option->name,
              bb_help_value(option, value));
@@ -150,8 +152,7 @@ void bb_help_print_command(FILE *to, const bb_cli_command *command)
     }
     print_examples(to, command);
     print_exit_codes(to);
-    fprintf(to, "\nThe manual has more: man busbar-%s, or: busbar manual %s | man -l -\n", command->name,
-            command->name);
+    fprintf(to, "\nMore: man busbar-%s, or busbar manual %s | man -l -\n", command->name, command->name);
 }
 
 /* --- all */

@@ -58,6 +58,8 @@ static void put_title(FILE *to, const char *name, const char *summary)
 static void put_option(FILE *to, const bb_cli_command *command, const bb_cli_option *option)
 {
     char value[BB_HELP_VALUE_MAX];
+    if (option->heading)
+        put_line(to, ".SS ", option->heading, "\n");
     fputs(".TP\n", to);
     if (option->letter)
         fprintf(to, "\\fB\\-%c\\fR, ", option->letter);

@@ -8,7 +8,7 @@
 /* The one piece of state that belongs to the process and not to a command: how its messages begin. */
 static struct {
     const char *command;
-    bool quiet;
+    bool quiet, paused;
 } speaker;
 
 void bb_say_as(const char *command)
@@ -21,9 +21,14 @@ void bb_say_quiet(void)
     speaker.quiet = true;
 }
 
+void bb_say_pause(bool pause)
+{
+    speaker.paused = pause;
+}
+
 void bb_say(const char *format, ...)
 {
-    if (speaker.quiet)
+    if (speaker.quiet || speaker.paused)
         return;
     va_list arguments;
     va_start(arguments, format);

@@ -10,6 +10,9 @@ void bb_say_as(const char *command);
 /* From now on, bb_say says nothing. */
 void bb_say_quiet(void);
 
+/* Messages are held back while the terminal shows something else, or no longer. */
+void bb_say_pause(bool pause);
+
 /* "busbar pub: ..." and a line end. */
 __attribute__((format(printf, 1, 2))) void bb_say(const char *format, ...);
 
