@@ -8,6 +8,8 @@
 #include "tool/cli.h"
 
 #define BB_COMMAND_MAP(X) \
+    X(pub)                \
+    X(sub)                \
     X(completion)         \
     X(manual)             \
     X(help)
