@@ -10,6 +10,8 @@
 #define BB_COMMAND_MAP(X) \
     X(pub)                \
     X(sub)                \
+    X(request)            \
+    X(respond)            \
     X(completion)         \
     X(manual)             \
     X(help)
