@@ -12,6 +12,7 @@
     X(sub)                \
     X(request)            \
     X(respond)            \
+    X(check)              \
     X(completion)         \
     X(manual)             \
     X(help)
