@@ -13,6 +13,7 @@
     X(request)            \
     X(respond)            \
     X(check)              \
+    X(top)                \
     X(completion)         \
     X(manual)             \
     X(help)
