@@ -60,3 +60,10 @@ foreach(source examples/publish.c examples/subscribe.c tests/library/probe.c)
     set_target_properties(library_${name} PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY library)
     add_dependencies(library_programs library_${name})
 endforeach()
+
+# The example for microcontrollers, on a board that this computer plays.
+add_executable(library_bare_metal examples/bare_metal/main.c examples/bare_metal/options_qos1.c
+    examples/bare_metal/board_host.c)
+target_link_libraries(library_bare_metal PRIVATE library_static bb_options)
+set_target_properties(library_bare_metal PROPERTIES OUTPUT_NAME bare_metal RUNTIME_OUTPUT_DIRECTORY library)
+add_dependencies(library_programs library_bare_metal)

@@ -16,6 +16,8 @@ TARGETS = {
     "publish_fuzz": ["publish"],
     "ack_fuzz": ["puback", "pubrec", "pubrel", "pubcomp"],
     "subscribe_fuzz": ["subscribe", "unsubscribe"],
+    "client_fuzz": ["connack_from_server", "publish", "puback", "pubrec", "pubrel", "pubcomp", "suback_from_server",
+                    "unsuback_from_server", "disconnect_from_server", "auth_from_server"],
     "connack_fuzz": ["connack_from_server"],
     "suback_fuzz": ["suback_from_server", "unsuback_from_server"],
     "disconnect_fuzz": ["disconnect", "disconnect_from_server", "auth", "auth_from_server"],
@@ -49,6 +51,15 @@ def property_list(packet, version):
     return body[skip:] if version == 5 and skip is not None else b""
 
 
+def client_program(packet, version):
+    """What src/client/client_fuzz.c reads: options, a transport, CONNECT sent, CONNACK, an exchange, then this packet."""
+    setup = bytes([(1 if version == 5 else 0) | 2 | 31 << 3, 0x20 | 0x04, 1])
+    connack = b"\x20\x03\0\0\0" if version == 5 else b"\x20\x02\0\0"
+    send, arrive, publish = b"\x05", b"\0", b"\x08"
+    return (setup + send + arrive + bytes([len(connack)]) + connack + publish + b"\x04\x05" + publish + b"\x09\x05" + send +
+            arrive + bytes([min(len(packet), 255)]) + packet + send)
+
+
 def seed(target, packet, version):
     """The input that `target` wants for this vector; empty when it can do nothing with it."""
     if not packet:
@@ -60,6 +71,8 @@ def seed(target, packet, version):
     if target == "property_fuzz":
         found = property_list(packet, version)
         return bytes([packet[0] >> 4]) + found if found else b""
+    if target == "client_fuzz":
+        return client_program(packet, version)
     return bytes([version - 3]) + packet
 
 

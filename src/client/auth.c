@@ -52,7 +52,7 @@ static void prove(bb_client *client, bb_client_auth_phase phase, uint8_t code, b
 
 bb_client_result bb_client_reauthenticate(bb_client *client)
 {
-    if (!client->options->auth)
+    if (!client->options->auth || client->options->protocol->version != BB_MQTT_5)
         return BB_CLIENT_UNSUPPORTED;
     if (client->state != CLIENT_CONNECTED)
         return BB_CLIENT_OFFLINE;

@@ -109,7 +109,7 @@ static bb_status begin_message(bb_client *client, client_packet *packet)
     if (status != BB_OK)
         return status;
     if (message->qos > bb_client_qos_max(client))
-        return bb_client_refuse(packet, BB_E_QOS_UNSUPPORTED, "3.8.4"); /* nobody asked for it */
+        return bb_client_refuse(packet, BB_E_PROTOCOL, "MQTT-3.8.4-8"); /* nobody asked for it */
     if (message->qos == 2)
         status = delivery->arrives(client, packet);
     if (status != BB_OK)

@@ -141,6 +141,7 @@ static bool set_up_client(bb_net *net, bb_text *error)
 {
     switch (bb_client_init(&net->client, &net->options.client)) {
     case BB_CLIENT_OK:
+        bb_client_restore(&net->client); /* a store in a folder may have kept something */
         return true;
     case BB_CLIENT_TOO_LARGE:
         bb_text_puts(error, "a buffer of options.client is too small");

@@ -1,5 +1,7 @@
 """The examples do what they say."""
 
+import os
+import select
 import signal
 import subprocess
 
@@ -61,6 +63,37 @@ def test_the_subscriber_connects_again():
         publish(url, "a/2", "two")
         assert subscriber.line() == "a/2 two"
         subscriber.stop()
+
+
+def test_the_microcontroller_stays_connected():
+    """examples/bare_metal with a board that this computer plays: it publishes, obeys, and comes back."""
+    with Mosquitto("listener {} 127.0.0.1") as server:
+        url = f"mqtt://127.0.0.1:{server.ports[0]}"
+        subscriber = Subscriber(url, "reader", "site/#")
+        subscriber.wait_for("subscribed")
+        device = subprocess.Popen([folder() / "bare_metal"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  env={**os.environ, "BROKER_HOST": "127.0.0.1", "BROKER_PORT": str(server.ports[0])})
+        try:
+            assert subscriber.line() == "site/boiler/temperature +21.7"
+            publish(url, "site/boiler/relay/set", "1")
+            assert device.stdout.readline() == b"relay on\n"
+            server.stop(signal.SIGKILL)
+            server.start()
+            assert subscriber.line() in ("site/boiler/relay/set 1", "site/boiler/temperature +21.7")
+            publish_until(device, url, b"relay off\n")
+        finally:
+            device.kill()
+            device.wait()
+            errors = device.stderr.read().decode()
+        assert errors == ""
+        subscriber.stop()
+
+
+def publish_until(device, url, wanted):
+    """The device may not be back yet: say it again until it obeys."""
+    while not select.select([device.stdout], [], [], 0.2)[0]:
+        publish(url, "site/boiler/relay/set", "0")
+    assert device.stdout.readline() == wanted
 
 
 def test_what_is_wrong_is_said():
