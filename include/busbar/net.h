@@ -107,10 +107,11 @@ typedef enum bb_net_result {
     BB_NET_OK = 0,
     BB_NET_TIMEOUT = 1, /* what was begun goes on: a message may still be delivered */
     BB_NET_REFUSED = 2, /* the server said no; bb_net_code has its reason code */
-    BB_NET_LOST = 3,    /* there is no connection, and no new one will be tried */
-    BB_NET_INBOX = 4,   /* more messages have come than the inbox holds: bb_net_receive them first. What was begun
-                         * goes on */
-    BB_NET_INVALID = 5  /* the client does not take it: bb_net_client_result says why */
+    BB_NET_LOST = 3,   /* there is no connection, and no new one will be tried; or it broke under a message of QoS 0, of
+                        * which nobody knows whether it arrived */
+    BB_NET_INBOX = 4,  /* more messages have come than the inbox holds: bb_net_receive them first. What was begun
+                        * goes on */
+    BB_NET_INVALID = 5 /* the client does not take it: bb_net_client_result says why */
 } bb_net_result;
 
 /* Connect, and wait for CONNACK. LOST: it did not succeed, and options.client does not try again. */
