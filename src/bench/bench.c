@@ -204,7 +204,7 @@ static bb_source *make_sources(uint32_t count)
     return sources ? memset(sources, 0, size) : NULL;
 }
 
-static bool make(bb_bench *bench)
+bool bb_bench_init(bb_bench *bench)
 {
     bench->client_count = bench->plan.pubs + bench->plan.subs;
     bench->clients = calloc(bench->client_count, sizeof *bench->clients);
@@ -218,7 +218,7 @@ static bool make(bb_bench *bench)
     return make_publishers(bench) && make_lanes(bench);
 }
 
-static void unmake(bb_bench *bench)
+void bb_bench_deinit(bb_bench *bench)
 {
     for (uint32_t i = 0; bench->lanes && i < bench->lane_count; i++)
         if (bench->lanes[i].bench)
@@ -255,7 +255,7 @@ static bool play(bb_bench *bench, bb_bench_result *result)
 static bool run(bb_bench *bench, bb_bench_result *result)
 {
     result->timeline = calloc(1, sizeof *result->timeline);
-    if (!result->timeline || !make(bench)) {
+    if (!result->timeline || !bb_bench_init(bench)) {
         bb_bench_note(bench, BB_SPAN_LITERAL("there is not enough memory, or files, for so many clients"));
         return false;
     }
@@ -269,13 +269,13 @@ static bool run(bb_bench *bench, bb_bench_result *result)
     return played;
 }
 
-bool bb_bench_run(const bb_bench_options *options, const bb_bench_target *target, bb_bench_result *result,
-                  bb_text *error)
+bb_bench_end bb_bench_run(const bb_bench_options *options, const bb_bench_target *target, bb_bench_result *result,
+                          bb_text *error)
 {
     bb_bench bench = {.options = options, .target = target, .lane_count = options->threads, .end_ns = UINT64_MAX};
     *result = (bb_bench_result){.verdict = BB_BENCH_GOOD};
     if (!bb_plan_init(&bench.plan, options, error))
-        return false;
+        return BB_BENCH_NOT_REACHED;
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -287,12 +287,12 @@ bool bb_bench_run(const bb_bench_options *options, const bb_bench_target *target
         bb_text_put(error, bb_span_of(bench.note, bench.note_len));
         bb_bench_result_deinit(result);
     }
-    unmake(&bench);
+    bb_bench_deinit(&bench);
     pthread_cond_destroy(&bench.ended);
     pthread_cond_destroy(&bench.begun);
     pthread_condattr_destroy(&attributes);
     pthread_mutex_destroy(&bench.lock);
-    return done;
+    return done ? BB_BENCH_PLAYED : atomic_load(&bench.refused) ? BB_BENCH_REFUSED : BB_BENCH_NOT_REACHED;
 }
 
 void bb_bench_result_deinit(bb_bench_result *result)

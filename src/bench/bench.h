@@ -101,10 +101,16 @@ typedef struct bb_bench_result {
     bb_bench_verdict verdict;
 } bb_bench_result;
 
-/* Play the scenario with completed options. False when it could not be played, with why in `error`; there are no
- * figures then. A broker that loses messages is a result. */
-BB_MUST_USE bool bb_bench_run(const bb_bench_options *options, const bb_bench_target *target, bb_bench_result *result,
-                              bb_text *error);
+typedef enum bb_bench_end {
+    BB_BENCH_PLAYED,
+    BB_BENCH_NOT_REACHED, /* no connection, or the system refused what a run needs */
+    BB_BENCH_REFUSED,     /* the broker refused connections */
+} bb_bench_end;
+
+/* Play the scenario with completed options. Where it could not be played, `error` says why and there are no figures. A
+ * broker that loses messages is a result. */
+BB_MUST_USE bb_bench_end bb_bench_run(const bb_bench_options *options, const bb_bench_target *target,
+                                      bb_bench_result *result, bb_text *error);
 void bb_bench_result_deinit(bb_bench_result *result);
 
 #endif

@@ -229,6 +229,7 @@ static void refuse_connack(bb_lane *lane, bb_bench_client *client, uint8_t code)
     bb_text text = bb_text_on(room, sizeof room);
     bb_text_puts(&text, "the broker refused the connection with code 0x");
     bb_text_put_hex(&text, code, 2);
+    atomic_store(&lane->bench->refused, true);
     refuse(lane, client, bb_text_span(&text));
 }
 

@@ -92,8 +92,8 @@ const bb_label *bb_label_find(const char *name)
 const char *bb_label_group_text(bb_label_group group)
 {
     static const char *const texts[BB_LABEL_GROUPS] = {
-        [BB_LABEL_RUN] = "what was run", [BB_LABEL_MESSAGES] = "messages", [BB_LABEL_SPEED] = "speed",
-        [BB_LABEL_LATENCY] = "latency",  [BB_LABEL_BROKER] = "broker",     [BB_LABEL_OWN] = "busbar bench itself",
+        [BB_LABEL_RUN] = "what was run", [BB_LABEL_MESSAGES] = "correctness", [BB_LABEL_SPEED] = "speed",
+        [BB_LABEL_LATENCY] = "latency",  [BB_LABEL_BROKER] = "broker",        [BB_LABEL_OWN] = "busbar bench itself",
     };
     return texts[group];
 }

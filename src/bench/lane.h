@@ -200,9 +200,10 @@ struct bb_bench {
     bool subscribes;   /* and subscribe when they are up, unless their session was there */
     bool empty;        /* payloads are empty: retained messages are cleared */
     uint64_t start_ns, end_ns;
-    _Atomic bool stop;   /* publish no more */
-    _Atomic bool finish; /* end the job */
-    _Atomic bool failed; /* the run is over, `note` says why */
+    _Atomic bool stop;    /* publish no more */
+    _Atomic bool finish;  /* end the job */
+    _Atomic bool failed;  /* the run is over, `note` says why */
+    _Atomic bool refused; /* the broker has refused a connection */
 
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t begun, ended;
@@ -212,6 +213,11 @@ struct bb_bench {
     char note[BB_DIAL_ERROR_MAX];
     size_t note_len;
 };
+
+/* Make clients, publishers, sources and lanes of the plan; but no threads. False when there is no memory; whatever
+ * comes out, it must be given back. `options`, `target`, `plan` and `lane_count` are set before. */
+BB_MUST_USE bool bb_bench_init(bb_bench *bench);
+void bb_bench_deinit(bb_bench *bench);
 
 uint64_t bb_bench_clock_ns(void);
 

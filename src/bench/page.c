@@ -29,10 +29,10 @@ static const char style[] =
     "  margin: 20px 0 0; }\n"
     ".tile { background: var(--card); border: 1px solid var(--grid); border-radius: 8px;\n"
     "  padding: 10px 14px; }\n"
-    ".tile b { display: block; font-size: 20px; font-variant-numeric: tabular-nums; white-space: nowrap; }\n"
+    ".tile b { display: block; font-size: 19px; line-height: 1.25; font-variant-numeric: tabular-nums; }\n"
     "table { border-collapse: collapse; width: 100%; }\n"
     "th { text-align: left; font-weight: 400; color: var(--quiet); padding: 5px 12px 5px 0; }\n"
-    "td { text-align: right; font-variant-numeric: tabular-nums; padding: 5px 0; overflow-wrap: anywhere; }\n"
+    "td { text-align: right; font-variant-numeric: tabular-nums; padding: 5px 0; overflow-wrap: break-word; }\n"
     "tr + tr > * { border-top: 1px solid var(--grid); }\n"
     ".columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(360px, 1fr)); gap: 0 40px; }\n"
     "svg { display: block; width: 100%; height: auto; }\n"
@@ -160,10 +160,12 @@ static unit unit_for(uint64_t max_ns)
 /* The slots as columns of numbers; static, for they are many. */
 static double seconds[BB_TIMELINE_SLOTS], columns[BB_PLOT_LINES_MAX][BB_TIMELINE_SLOTS];
 
-/* The last slot is left out where others are: the run ended somewhere in it. */
-static size_t whole_slots(const bb_timeline *timeline)
+/* The slots that the run fills; the one that it ended in is left out. At least one, where there are any. */
+static size_t whole_slots(const bb_bench_result *result)
 {
-    return timeline->used > 1 ? timeline->used - 1 : timeline->used;
+    const bb_timeline *timeline = result->timeline;
+    size_t whole = (size_t)(bb_bench_figures_number(&result->figures, "seconds") * 1e9 / (double)timeline->slot_ns);
+    return whole < 1 || whole > timeline->used ? timeline->used : whole;
 }
 
 static double slot_middle_s(const bb_timeline *timeline, size_t slot)
@@ -171,9 +173,9 @@ static double slot_middle_s(const bb_timeline *timeline, size_t slot)
     return ((double)slot + 0.5) * (double)timeline->slot_ns / 1e9;
 }
 
-static bb_axis time_axis(const bb_timeline *timeline)
+static bb_axis time_axis(const bb_bench_result *result)
 {
-    double end_s = (double)(whole_slots(timeline) * timeline->slot_ns) / 1e9;
+    double end_s = (double)(whole_slots(result) * result->timeline->slot_ns) / 1e9;
     return (bb_axis){.title = "time since the start (s)", .scale = BB_SCALE_LINEAR, .high = end_s, .exact = true};
 }
 
@@ -185,11 +187,16 @@ static double most(const double *values, size_t count)
     return most;
 }
 
+static bool is_about_connections(const bb_bench_result *result)
+{
+    return bb_bench_figures_find(&result->figures, "cycles") != NULL;
+}
+
 static void plot_rate(FILE *to, const bb_bench_result *result)
 {
     const bb_timeline *timeline = result->timeline;
-    size_t count = whole_slots(timeline);
-    bool connects = bb_bench_figures_find(&result->figures, "cycles") != NULL;
+    size_t count = whole_slots(result);
+    bool connects = is_about_connections(result);
     for (size_t i = 0; i < count; i++) {
         seconds[i] = slot_middle_s(timeline, i);
         columns[0][i] = (double)timeline->slots[i].received * 1e9 / (double)timeline->slot_ns;
@@ -197,7 +204,7 @@ static void plot_rate(FILE *to, const bb_bench_result *result)
     }
     double received = most(columns[0], count), published = most(columns[1], count);
     bb_plot plot = {.title = connects ? "Connections a second over time" : "Messages a second over time",
-                    .x = time_axis(timeline),
+                    .x = time_axis(result),
                     .y = {.title = connects ? "connections a second" : "messages a second",
                           .high = received > published ? received : published}};
     if (received > 0)
@@ -220,7 +227,7 @@ static void plot_latency_over_time(FILE *to, const bb_bench_result *result)
     unit shown = unit_for(result->latency.max);
     size_t count = 0;
     double low = HUGE_VAL, high = 0;
-    for (size_t i = 0; i < whole_slots(timeline); i++) {
+    for (size_t i = 0; i < whole_slots(result); i++) {
         const bb_histogram *latency = &timeline->slots[i].latency;
         if (latency->total == 0)
             continue;
@@ -236,7 +243,7 @@ static void plot_latency_over_time(FILE *to, const bb_bench_result *result)
     if (count < 2 || low <= 0)
         return;
     bb_plot plot = {.title = "Latency over time",
-                    .x = time_axis(timeline),
+                    .x = time_axis(result),
                     .y = {.title = shown.title, .scale = BB_SCALE_LOG, .low = low, .high = high},
                     .count = 3};
     for (size_t k = 0; k < 3; k++)
@@ -250,6 +257,7 @@ static void plot_percentiles(FILE *to, const bb_bench_result *result)
 {
     static double shares[CURVE_POINTS], values[CURVE_POINTS];
     const bb_histogram *latency = &result->latency;
+    bool connects = is_about_connections(result);
     unit shown = unit_for(latency->max);
     size_t count = 0;
     double nines = fmin(log10((double)latency->total), (double)CURVE_POINTS / CURVE_POINTS_A_NINE - 1);
@@ -262,12 +270,14 @@ static void plot_percentiles(FILE *to, const bb_bench_result *result)
     }
     shares[count - 1] = 1 - pow(10, -nines);
     values[count - 1] = (double)latency->max / shown.ns;
-    bb_plot plot = {
-        .title = "Latency by percentile",
-        .x = {.title = "share of the messages that took no longer", .scale = BB_SCALE_NINES, .high = shares[count - 1]},
-        .y = {.title = shown.title, .scale = BB_SCALE_LOG, .low = values[0], .high = values[count - 1]},
-        .lines = {{"all messages", shares, values, count}},
-        .count = 1};
+    bb_plot plot = {.title = "Latency by percentile",
+                    .x = {.title = connects ? "share of the connections that took no longer"
+                                            : "share of the messages that took no longer",
+                          .scale = BB_SCALE_NINES,
+                          .high = shares[count - 1]},
+                    .y = {.title = shown.title, .scale = BB_SCALE_LOG, .low = values[0], .high = values[count - 1]},
+                    .lines = {{connects ? "all connections" : "all messages", shares, values, count}},
+                    .count = 1};
     if (values[0] <= 0)
         return;
     fprintf(to, "<h2>%s</h2>\n", plot.title);
