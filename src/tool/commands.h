@@ -14,6 +14,7 @@
     X(respond)            \
     X(check)              \
     X(top)                \
+    X(bench)              \
     X(completion)         \
     X(manual)             \
     X(help)
