@@ -64,8 +64,8 @@ def busbard(program, workers):
     return Subject("busbard" if workers == 2 else f"busbard-{workers}", command)
 
 
-def floor(program):
-    return Subject("floor", [program, "{port}"])
+def relay(program):
+    return Subject("relay", [program, "{port}"])
 
 
 def mosquitto():

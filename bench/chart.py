@@ -38,7 +38,7 @@ text { fill: #f0f6fc; }
 class Line:
     what: str
     target: float
-    values: dict  # broker's name: how many times floor's CPU, or None
+    values: dict  # broker's name: how many times the relay's CPU, or None
 
 
 class Scale:
@@ -94,9 +94,9 @@ def axis(scale, bottom):
     for tick in scale.ticks():
         x = scale.x(tick)
         yield stroke(x, TOP - 14, x, bottom, "one" if tick == 1 else "grid")
-        yield text(x, bottom + 18, f"{tick:g}" + (" = floor" if tick == 1 else ""), "quiet", "middle")
-    yield text(LEFT + PLOT / 2, bottom + 40, "times the CPU of floor for one delivered message (logarithmic; less is "
-               "better)", "quiet", "middle")
+        yield text(x, bottom + 18, f"{tick:g}" + (" = relay" if tick == 1 else ""), "quiet", "middle")
+    yield text(LEFT + PLOT / 2, bottom + 40, "times the CPU of the bare relay for one delivered message (logarithmic; "
+               "less is better)", "quiet", "middle")
 
 
 def plotted(line, scale, y, names):
@@ -121,7 +121,7 @@ def draw(lines, names):
     scale = Scale(values)
     width, bottom = LEFT + PLOT + COLUMN * len(names) + RIGHT, TOP + STEP * len(lines) - 6
     height = bottom + BOTTOM
-    title = "CPU time of one delivered message, as a multiple of floor's"
+    title = "CPU time of one delivered message, as a multiple of the bare relay's"
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
              f'height="{height}" role="img" aria-label="{title}">', style(),
              f'<rect class="paper" width="{width}" height="{height}"/>', text(LEFT, 32, title, "title"),

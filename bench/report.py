@@ -12,7 +12,7 @@ import subprocess
 
 import brokers
 import chart
-from scenarios import BUSBARD, BUSBARD_1, FLOOR, MOSQUITTO
+from scenarios import BUSBARD, BUSBARD_1, MOSQUITTO, RELAY
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -58,7 +58,7 @@ class Results:
 
     def others(self):
         """Those with a column beside busbard's: mosquitto and the brokers that were given."""
-        return [subject for subject in self.subjects if subject.name not in (FLOOR, BUSBARD, BUSBARD_1)]
+        return [subject for subject in self.subjects if subject.name not in (RELAY, BUSBARD, BUSBARD_1)]
 
     def verdict(self, row):
         value = self.median(row, row.subject)
@@ -67,9 +67,9 @@ class Results:
         return "holds" if row.holds(value) else "misses"
 
     def machine_speed(self):
-        """The time that floor takes, divided by what it took where the targets were set; None without floor."""
-        ratios = [self.median_figure(row, FLOOR) / row.floor_then for row in self.rows
-                  if row.floor_then and self.median_figure(row, FLOOR)]
+        """The time that the relay takes, divided by what it took where the targets were set; None without it."""
+        ratios = [self.median_figure(row, RELAY) / row.relay_then for row in self.rows
+                  if row.relay_then and self.median_figure(row, RELAY)]
         return statistics.median(ratios) if ratios else None
 
 
@@ -124,14 +124,14 @@ def heading(subject):
 
 def table(results):
     others = results.others()
-    head = ["", "target", "busbard", *(heading(subject) for subject in others), "floor", ""]
+    head = ["", "target", "busbard", *(heading(subject) for subject in others), "relay", ""]
     lines = ["| " + " | ".join(head) + " |", "|---|---|---|" + "---|" * (len(others) + 2)]
     for row in results.rows:
-        floor = results.median_figure(row, FLOOR) if row.per == FLOOR else None
+        relay = results.median_figure(row, RELAY) if row.per == RELAY else None
         # A row about one-worker busbard compares it with the same others.
         cells = [row.what, target_text(row), cell(results, row, row.subject, strong=True),
                  *(cell(results, row, subject.name) for subject in others),
-                 f"{number(floor)} {row.unit}" if floor else "", results.verdict(row)]
+                 f"{number(relay)} {row.unit}" if relay else "", results.verdict(row)]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -142,7 +142,7 @@ def notes(results):
              f"{len(results.rounds)} {'rounds, medians of them' if len(results.rounds) > 1 else 'round'}; "
              f"{settings.seconds:g} s a run."]
     if speed:
-        lines.append(f"floor needs {speed:.2f} times what it needed where the targets were set; figures that are not "
+        lines.append(f"The relay needs {speed:.2f} times what it needed where the targets were set; figures that are not "
                      "ratios are to be seen in that light.")
     shown = {row.scenario for row in results.rows}
     if "idle" in shown and settings.idle_connections != 15000:
@@ -169,7 +169,7 @@ def failures(results):
 def markdown(results, has_picture):
     parts = ["# Results", *notes(results)]
     if has_picture:
-        parts.append("![CPU time of one delivered message, as a multiple of floor's](results.svg)")
+        parts.append("![CPU time of one delivered message, as a multiple of the bare relay's](results.svg)")
     parts.append(table(results))
     parts.append("CPU times are of all threads of the broker, for one message delivered (or one connection, one "
                  "subscription ...); what stands in brackets is the plain figure behind a ratio. "
@@ -183,7 +183,7 @@ def as_json(results):
             names = (row.subject, *(subject.name for subject in results.others()))
             yield {"key": row.key, "what": row.what, "unit": row.unit, "per": row.per, "target": row.target,
                    "at_least": row.at_least, "verdict": results.verdict(row),
-                   "floor": results.median_figure(row, FLOOR) if row.per == FLOOR else None,
+                   "relay": results.median_figure(row, RELAY) if row.per == RELAY else None,
                    "values": {name: {"median": results.median(row, name), "figure": results.median_figure(row, name),
                                      "rounds": [value for value, _ in results.values(row, name)],
                                      "noisy_rounds": results.noisy(row, name)} for name in names}}
@@ -198,7 +198,7 @@ def write(folder, results):
     folder.mkdir(parents=True, exist_ok=True)
     lines = [chart.Line(row.what, row.target, {BUSBARD: results.median(row, row.subject)} |
                         {subject.name: results.median(row, subject.name) for subject in results.others()})
-             for row in results.rows if row.per == FLOOR]
+             for row in results.rows if row.per == RELAY]
     names = [BUSBARD, *(subject.name for subject in results.others())]
     if lines:
         (folder / "results.svg").write_text(chart.draw(lines, names))

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Measures busbard beside floor (the least that any broker can do), Debian's mosquitto and brokers that you name.
+"""Measures busbard beside a bare relay (the least that any broker can do), Debian's mosquitto and brokers that you
+name.
 
 Each round runs each scenario once for each of them, one after the other; the figures are medians over the rounds, of
 ratios within one round where a row is a ratio. bench/README.md explains the rows and how to read them.
@@ -16,13 +17,12 @@ import time
 
 import brokers
 import report
-from scenarios import BUSBARD, BUSBARD_1, FLOOR, MOSQUITTO, ROWS, SCENARIOS, Settings
+from scenarios import BUSBARD, BUSBARD_1, MOSQUITTO, RELAY, ROWS, SCENARIOS, Settings
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 BUILD = ROOT / "build/bench"
 RESULTS = HERE / "results"
-SHARED = ROOT.parent / "shared/tools"
 NOISY_CORES = 0.3  # used by other processes during a run
 TRIES = 4
 QUIET_S, GLANCE_S = 10, 0.2  # how long to wait for a quiet machine, and over how long it is looked at
@@ -62,41 +62,26 @@ def say(text):
     print(text, flush=True)
 
 
-def compiled(source, name):
-    program = BUILD / name
+def compiled(name):
+    source, program = HERE / f"{name}.c", BUILD / name
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
         BUILD.mkdir(parents=True, exist_ok=True)
         subprocess.run([os.environ.get("CC", "cc"), *CFLAGS, "-D_GNU_SOURCE", "-o", program, source], check=True)
     return str(program)
 
 
-def tool(name):
-    """A measuring tool: what the variable of its name names, or else built from ../shared/tools; None without both."""
-    named, source = os.environ.get(name.upper()), SHARED / name / f"{name}.c"
-    if named:
-        return named if os.access(named, os.X_OK) and os.path.isfile(named) else None
-    return compiled(source, name) if source.exists() else None
-
-
-def tools():
-    found = {name: tool(name) for name in ("mqload", "floor")}
-    missing = [name for name, program in found.items() if not program]
-    if missing:
-        sys.exit(f"bench: {' and '.join(missing)} not found. Set {' and '.join(name.upper() for name in missing)} to "
-                 f"the program, or put its source where ../shared/tools/{missing[0]}/{missing[0]}.c is expected.")
-    return found
-
-
-def busbard_program():
-    program = pathlib.Path(os.environ.get("BUSBARD", ROOT / "build/release/busbard"))
+def built(name):
+    """A program of the release build, or another one that the variable of its name names."""
+    program = pathlib.Path(os.environ.get(name.upper(), ROOT / "build/release" / name))
     if not program.exists():
         sys.exit(f"bench: {program} does not exist; run ./dev build")
     return str(program)
 
 
-def subjects(floor, more, skipped):
-    program = busbard_program()
-    found = [brokers.floor(floor), brokers.busbard(program, 1), brokers.busbard(program, 2), brokers.mosquitto()]
+def subjects(more, skipped):
+    program = built("busbard")
+    found = [brokers.relay(compiled("relay")), brokers.busbard(program, 1), brokers.busbard(program, 2),
+             brokers.mosquitto()]
     if not found[-1]:
         say("bench: mosquitto is not installed; rows that are compared with it have no verdict")
     return [subject for subject in found + more if subject and subject.name not in skipped]
@@ -156,7 +141,7 @@ def measured(settings, key, subject, hasty):
 
 def concerns(row, key, subject):
     """Whether the row shows a figure of this subject's run of scenario `key`."""
-    own = {FLOOR: row.per, BUSBARD: row.subject, BUSBARD_1: row.subject}.get(subject.name, subject.name)
+    own = {RELAY: row.per, BUSBARD: row.subject, BUSBARD_1: row.subject}.get(subject.name, subject.name)
     return row.scenario == key and own == subject.name
 
 
@@ -180,11 +165,10 @@ def main():
             say(f"{row.key:22}{report.target_text(row):>14}  {row.what}")
         return
     files = brokers.allow_many_files()
-    found = tools()
-    settings = Settings(mqload=found["mqload"], subscriptions=compiled(HERE / "subscriptions.c", "subscriptions"),
+    settings = Settings(busbar=built("busbar"), subscriptions=compiled("subscriptions"),
                         seconds=chosen.seconds, idle_connections=min(2000 if chosen.quick else 15000, files - 500),
                         subscriptions_now=100_000 if chosen.quick else 1_000_000)
-    everyone = subjects(found[FLOOR], chosen.broker, chosen.skip)
+    everyone = subjects(chosen.broker, chosen.skip)
     steps = list(plan(rows, everyone, chosen.broker))
     rounds = []
     with open(BUILD / "runs.jsonl", "w") as record:

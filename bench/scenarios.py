@@ -17,7 +17,7 @@ import brokers
 HERE = pathlib.Path(__file__).resolve().parent
 RUN_S = 300  # longer than any run takes
 
-BUSBARD, BUSBARD_1, MOSQUITTO, FLOOR = "busbard", "busbard-1", "mosquitto", "floor"
+BUSBARD, BUSBARD_1, MOSQUITTO, RELAY = "busbard", "busbard-1", "mosquitto", "relay"
 REFUSED = ("lost", "misrouted", "corrupt", "reordered", "refused", "protocol_errors", "closed_by_broker", "failed")
 
 
@@ -25,8 +25,8 @@ REFUSED = ("lost", "misrouted", "corrupt", "reordered", "refused", "protocol_err
 class Settings:
     """What all runs of one invocation have in common."""
 
-    mqload: str
-    subscriptions: str  # the program
+    busbar: str  # the programs
+    subscriptions: str
     seconds: float
     idle_connections: int
     subscriptions_now: int
@@ -45,21 +45,22 @@ def output_of(command):
     return figures
 
 
-def mqload(settings, broker, arguments):
-    command = [settings.mqload, "--port", str(broker.port), "--broker-pid", str(broker.pid), "--scenario"]
+def load(settings, broker, arguments):
+    command = [settings.busbar, "bench", "--host", "127.0.0.1", "--port", str(broker.port), "--broker-pid",
+               str(broker.pid), "--protocol-version", "311", "--keepalive", "300", "--json"]
     return output_of(command + [word.format(settings=settings) for word in arguments.split()])
 
 
-class Mqload:
-    """One run of mqload; `floor_arguments` where floor can only do something simpler."""
+class Load:
+    """One run of `busbar bench`; `relay_arguments` where the bare relay can only do something simpler."""
 
-    def __init__(self, arguments, subjects, floor_arguments=None):
-        self.arguments, self.subjects, self.floor_arguments = arguments, subjects, floor_arguments
+    def __init__(self, arguments, subjects, relay_arguments=None):
+        self.arguments, self.subjects, self.relay_arguments = arguments, subjects, relay_arguments
 
     def run(self, settings, subject):
-        arguments = self.floor_arguments if subject.name == FLOOR and self.floor_arguments else self.arguments
+        arguments = self.relay_arguments if subject.name == RELAY and self.relay_arguments else self.arguments
         with brokers.start(subject) as broker:
-            return mqload(settings, broker, arguments)
+            return load(settings, broker, arguments)
 
 
 class Subscriptions:
@@ -82,7 +83,7 @@ class Giant:
     There is no other_cores: the giants' own client is one of the others."""
 
     subjects = [BUSBARD, MOSQUITTO]
-    LOAD = "pairs --pubs 50 --subs 50 --qos 1 --rate 5000 --latency --seconds {settings.seconds}"
+    LOAD = "pairs --pubs 50 --subs 50 --qos 1 --rate 5000 --time {settings.seconds}"
 
     def run(self, settings, subject):
         with brokers.start(subject) as broker, brokers.start(subject) as beside:
@@ -99,7 +100,7 @@ class Giant:
         try:
             if giants.stdout.readline().strip() != "ready":
                 raise brokers.Failed("the client of giant payloads was not served")
-            figures = mqload(settings, broker, self.LOAD)
+            figures = load(settings, broker, self.LOAD)
             passed, _ = giants.communicate(timeout=60)
         finally:
             giants.kill()
@@ -121,14 +122,14 @@ class Row:
     per: str = None  # divided by this subject's figure of the same round
     at_least: bool = False  # the target is a lower bound
     subject: str = BUSBARD
-    floor_then: float = None  # what floor's figure was where the target was set
+    relay_then: float = None  # what the relay's figure was where the target was set
 
     def holds(self, value):
         return value >= self.target if self.at_least else value <= self.target
 
 
-RELAYS = [FLOOR, BUSBARD, MOSQUITTO]
-TIMED = " --seconds {settings.seconds}"
+PASSING = [RELAY, BUSBARD, MOSQUITTO]  # those that pass messages on
+TIMED = " --time {settings.seconds}"
 PACED = "pairs --pubs 50 --subs 50 --qos 1 --rate 5000"
 
 
@@ -140,24 +141,24 @@ def named(name):
     return lambda figures: figures[name]
 
 
-SCENARIOS = {f"{shape}-{qos}": Mqload(f"{shape} --qos {qos}" + TIMED, RELAYS)
+SCENARIOS = {f"{shape}-{qos}": Load(f"{shape} --qos {qos}" + TIMED, PASSING)
              for shape, levels in (("fanin", 2), ("fanout", 3), ("pairs", 3)) for qos in range(levels)}
 SCENARIOS |= {
-    "pairs-16k": Mqload("pairs --qos 0 --size 16384" + TIMED, RELAYS),
-    "paced": Mqload(PACED + " --latency" + TIMED, [FLOOR, BUSBARD_1, BUSBARD, MOSQUITTO]),
-    "wildcard": Mqload("wildcard --qos 0 --sites 500" + TIMED, RELAYS, floor_arguments="pairs --qos 0" + TIMED),
-    "connect": Mqload("connect" + TIMED, [BUSBARD, MOSQUITTO]),
-    "retained": Mqload("retained --repeat 5", [BUSBARD, MOSQUITTO]),
-    "offline": Mqload("offline", [BUSBARD, MOSQUITTO]),
-    "idle": Mqload("idle --subs {settings.idle_connections} --hold 5", [BUSBARD, MOSQUITTO]),
+    "pairs-16k": Load("pairs --qos 0 --size 16384" + TIMED, PASSING),
+    "paced": Load(PACED + TIMED, [RELAY, BUSBARD_1, BUSBARD, MOSQUITTO]),
+    "wildcard": Load("wildcard --qos 0 --sites 500" + TIMED, PASSING, relay_arguments="pairs --qos 0" + TIMED),
+    "connect": Load("connect" + TIMED, [BUSBARD, MOSQUITTO]),
+    "retained": Load("retained --repeat 5", [BUSBARD, MOSQUITTO]),
+    "offline": Load("offline", [BUSBARD, MOSQUITTO]),
+    "idle": Load("idle --subs {settings.idle_connections} --hold 5", [BUSBARD, MOSQUITTO]),
     "giant": Giant(),
     "subscriptions": Subscriptions(),
 }
 
 
-def relay_row(key, what, target, floor_then, **more):
+def relay_row(key, what, target, relay_then, **more):
     scenario = more.pop("scenario", key)
-    return Row(key, what, scenario, delivered, "µs", target, per=FLOOR, floor_then=floor_then, **more)
+    return Row(key, what, scenario, delivered, "µs", target, per=RELAY, relay_then=relay_then, **more)
 
 
 def kept(part):
@@ -182,7 +183,7 @@ ROWS = [
     relay_row("pairs-16k", "pairs, QoS 0, 16 KB", 0.5, 12),
     relay_row("paced-1", "5,000 messages a second, QoS 1, one worker", 1.1, 20, scenario="paced", subject=BUSBARD_1),
     relay_row("paced-2", "5,000 messages a second, QoS 1, two workers", 1.4, 20, scenario="paced"),
-    relay_row("wildcard", "55,600 filters, QoS 0 (floor: pairs)", 1.7, 0.33),
+    relay_row("wildcard", "55,600 filters, QoS 0 (relay: pairs)", 1.7, 0.33),
     Row("connect", "connect and disconnect", "connect", named("cpu_us_per_connect"), "µs", 0.8, per=MOSQUITTO),
     Row("latency-p50", "latency at 5,000 messages a second, median", "paced", named("lat_p50_us"), "µs", 1.0,
         per=MOSQUITTO),

@@ -8,10 +8,10 @@
  *           subscriptions come and go on a clock. It prints one line of JSON; bench/README.md explains the figures.
  * Filters   Topic i is site/<i>/der/<i % 10>/power, and filter i matches topic i alone. Every 20th filter has a
  *           wildcard, of five shapes in turn. So each message has exactly one receiver, i % N of the N that subscribe,
- * and only the number of subscriptions differs between the measurements. Load      As in mqload's pairs: QoS 0, 64
- * bytes, at most BACKLOG messages of a publisher that have not arrived. That bounds what lies in any socket, so a send
- * never has to wait for its receiver. Exit      0, or 1 with a line on stderr. A message that is lost or goes astray is
- * an error. */
+ *           and only the number of subscriptions differs between the measurements.
+ * Load      As in `busbar bench pairs`: QoS 0, 64 bytes, at most BACKLOG messages of a publisher that have not
+ *           arrived. That bounds what lies in any socket, so a send never has to wait for its receiver.
+ * Exit      0, or 1 with a line on stderr. A message that is lost or goes astray is an error. */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
