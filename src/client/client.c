@@ -25,14 +25,16 @@ void bb_client_start(bb_client *client)
     client->state = CLIENT_WAITING;
     client->retry_ms = 0;
     client->step_ms = client->attempt = client->redirects = 0;
+    client->redirect_len = 0;
     client->flags &= CLIENT_SUBSCRIBED;
     client->flags |= CLIENT_SENT; /* the wait, which is none, begins with the next call of bb_client_next */
 }
 
-/* When no packet is half sent. */
+/* When no packet is half sent, and there is room. */
 static void say_good_bye(bb_client *client)
 {
-    if (!bb_client_between_packets(client))
+    enum { DISCONNECT_SIZE = 4 };
+    if (!bb_client_between_packets(client) || bb_client_room(client) < DISCONNECT_SIZE)
         return;
     client->options->protocol->say_disconnect(client, client->stop_code);
     bb_client_end(client, BB_CLIENT_STOPPED, 0);
@@ -44,8 +46,9 @@ void bb_client_stop(bb_client *client, bool with_will)
         return;
     client->stop = say_good_bye;
     client->stop_code = with_will || client->options->birth ? 0x04 : 0x00;
-    if (client->state != CLIENT_CONNECTED)
-        bb_client_end_now(client, BB_CLIENT_STOPPED, 0); /* nobody is there to say good-bye to */
+    bool half_given = client->stream_left > 0 && client->stream_id == 0; /* no packet can follow it */
+    if (client->state != CLIENT_CONNECTED || half_given)
+        bb_client_end_now(client, BB_CLIENT_STOPPED, 0); /* there is nobody, or no way, to say good-bye */
 }
 
 /* ---- The transport. */
@@ -55,6 +58,7 @@ void bb_client_opened(bb_client *client)
     if (client->state != CLIENT_OPENING)
         return;
     client->state = CLIENT_CONNECTING;
+    client->flags |= CLIENT_SENT; /* however long it took to open, the time to answer begins now */
     client->cause = BB_CLIENT_NO_ROOM;
     if (!client->options->protocol->say_connect(client))
         bb_client_end_now(client, (bb_client_cause)client->cause, 0);
@@ -113,11 +117,15 @@ void bb_client_finish(bb_client *client, bb_client_event *event, bb_client_cause
 {
     uint32_t now = (uint32_t)client->now, retry_max_ms = client->options->retry_max_ms, retry_ms = 0;
     bool connected = (client->flags & CLIENT_WAS_CONNECTED) != 0;
-    bool retry = retry_max_ms && !client->stop;
     if (connected && now - client->connected_at >= retry_max_ms)
         client->step_ms = client->attempt = client->redirects = 0;
-    if (!client->options->protocol->redirect || !client->options->protocol->redirect(client))
+    bool retry = retry_max_ms != 0;
+    if (client->options->protocol->redirect && client->options->protocol->redirect(client))
+        retry = true;
+    else
         retry_ms = backoff_ms(client);
+    if (client->stop)
+        retry = false;
 
     event->disconnected.type = BB_CLIENT_DISCONNECTED;
     event->disconnected.cause = cause;
@@ -157,7 +165,7 @@ static uint32_t due_at(const bb_client *client)
         return client->give_up_at;
     if (client->state == CLIENT_WAITING)
         return last + client->retry_ms;
-    if (client->state != CLIENT_CONNECTED)
+    if (client->state != CLIENT_CONNECTED || client->stop)
         return last + (timeout_ms ? timeout_ms : TIMEOUT_MS);
     if (!bb_client_between_packets(client))
         return last + 2 * ping_ms;
@@ -169,7 +177,7 @@ static uint32_t due_at(const bb_client *client)
 static bool waits_for_ever(const bb_client *client)
 {
     if (client->state == CLIENT_CONNECTED)
-        return client->server.keep_alive_s == 0;
+        return client->server.keep_alive_s == 0 && !client->stop;
     return client->state == CLIENT_STOPPED;
 }
 
@@ -228,7 +236,8 @@ static client_step act(bb_client *client, bb_client_event *event)
 {
     if (client->state == CLIENT_WAITING)
         return ask_for_transport(client, event);
-    if (client->state != CLIENT_CONNECTED || client->flags & CLIENT_PINGED || !bb_client_between_packets(client)) {
+    if (client->state != CLIENT_CONNECTED || client->stop || client->flags & CLIENT_PINGED ||
+        !bb_client_between_packets(client)) {
         bb_client_end_now(client, BB_CLIENT_TIMEOUT, 0);
         return STEP_DONE;
     }

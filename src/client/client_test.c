@@ -242,6 +242,59 @@ static void stopping_says_good_bye(void **state)
     expect_nothing(&b);
 }
 
+static void stopping_waits_for_room_but_not_for_ever(void **state)
+{
+    bench b;
+    static char text[251];
+    memset(text, 'x', 250);
+    for (unsigned stuck = 0; stuck < 2; stuck++) {
+        bench_init(&b, &bb_client_mqtt_311);
+        b.options.keep_alive_s = 0;
+        bench_connect(&b);
+        assert_int_equal(publishes(&b, "t", text, 0, NULL), BB_CLIENT_OK);
+        bb_client_stop(&b.client, false);
+        expect_nothing(&b);
+        assert_int_equal(bb_client_deadline(&b.client), b.now + 10000);
+        if (stuck) {
+            b.now += 10000;
+        } else {
+            drop_output(&b);
+            expect_nothing(&b);
+            expect_sent(&b, "\xE0\0");
+        }
+        expect_event(&b, BB_CLIENT_DISCONNECTED);
+        assert_int_equal(b.event.disconnected.cause, stuck ? BB_CLIENT_TIMEOUT : BB_CLIENT_STOPPED);
+        assert_false(b.event.disconnected.retry);
+    }
+}
+
+static void stopping_in_the_middle_of_a_message_cannot_say_good_bye(void **state)
+{
+    bench b;
+    bb_client_message message = {.topic = BYTES("t")};
+    bench_init(&b, &bb_client_mqtt_5);
+    bench_connect(&b);
+    assert_int_equal(bb_client_publish_begin(&b.client, &message, 1000, NULL), BB_CLIENT_OK);
+    drop_output(&b);
+    bb_client_stop(&b.client, false);
+    expect_event(&b, BB_CLIENT_DISCONNECTED);
+    assert_int_equal(b.event.disconnected.cause, BB_CLIENT_STOPPED);
+    assert_false(b.event.disconnected.retry);
+}
+
+static void a_transport_that_was_slow_to_open_leaves_time_to_answer(void **state)
+{
+    bench b;
+    bench_init(&b, &bb_client_mqtt_5);
+    assert_int_equal(bb_client_init(&b.client, &b.options), BB_CLIENT_OK);
+    bb_client_start(&b.client);
+    expect_event(&b, BB_CLIENT_OPEN);
+    b.now += 30000; /* the application did nothing else meanwhile */
+    bb_client_opened(&b.client);
+    expect_nothing(&b);
+    assert_int_equal(bb_client_deadline(&b.client), b.now + 10000);
+}
+
 static void a_birth_makes_the_will_true_when_stopping(void **state)
 {
     bench b;
@@ -388,6 +441,22 @@ static void another_server_is_for_once_and_a_move_for_good(void **state)
     }
 }
 
+static void a_redirection_is_followed_without_retry_too(void **state)
+{
+    bench b;
+    bench_init(&b, &bb_client_mqtt_5);
+    b.options.retry_max_ms = 0;
+    bench_start(&b);
+    drop_output(&b);
+    redirected(&b, BYTES("\x20\x0A\0\x9C\7\x1C\0\4b:18"), "b:18");
+    arrives(&b, "\x20\3\0\x88\0");
+    expect_event(&b, BB_CLIENT_DISCONNECTED);
+    assert_false(b.event.disconnected.retry);
+    bb_client_start(&b.client);
+    expect_event(&b, BB_CLIENT_OPEN);
+    assert_int_equal(b.event.open.server.len, 0);
+}
+
 static void options_that_cannot_work_are_refused(void **state)
 {
     bench b;
@@ -427,6 +496,9 @@ int main(void)
         cmocka_unit_test(no_keep_alive_no_ping),
         cmocka_unit_test(times_beyond_32_bits_count),
         cmocka_unit_test(stopping_says_good_bye),
+        cmocka_unit_test(stopping_waits_for_room_but_not_for_ever),
+        cmocka_unit_test(stopping_in_the_middle_of_a_message_cannot_say_good_bye),
+        cmocka_unit_test(a_transport_that_was_slow_to_open_leaves_time_to_answer),
         cmocka_unit_test(a_birth_makes_the_will_true_when_stopping),
         cmocka_unit_test(what_the_server_said_last_is_still_heard),
         cmocka_unit_test(what_breaks_the_protocol_is_told_4_13_1_1),
@@ -434,6 +506,7 @@ int main(void)
         cmocka_unit_test(in_50_only_the_first_connection_starts_clean),
         cmocka_unit_test(follows_a_redirection_but_not_for_ever_4_11),
         cmocka_unit_test(another_server_is_for_once_and_a_move_for_good),
+        cmocka_unit_test(a_redirection_is_followed_without_retry_too),
         cmocka_unit_test(options_that_cannot_work_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -424,6 +424,20 @@ static void qos2_comes_once_4_3_3_10(void **state)
     assert_int_equal(b.store.used, 0);
 }
 
+static void a_full_store_never_gives_a_message_twice(void **state)
+{
+    bench b;
+    bench_init(&b, &bb_client_mqtt_5);
+    b.store.size = 9 + 8; /* one identifier, and not quite another */
+    bench_connect(&b);
+    arrives(&b, "\x34\7\0\1t\0\7\0x\x34\7\0\1t\0\x08\0y");
+    expect_event(&b, BB_CLIENT_MESSAGE);
+    expect_nothing(&b);
+    expect_sent(&b, "\x50\2\0\7\xE0\1\x97");
+    expect_event(&b, BB_CLIENT_DISCONNECTED);
+    assert_int_equal(b.event.disconnected.cause, BB_CLIENT_NO_ROOM);
+}
+
 static void more_than_we_allowed_is_refused_3_3_4_9(void **state)
 {
     bench b;
@@ -627,6 +641,7 @@ int main(void)
         cmocka_unit_test(whole_messages_come_in_one_piece),
         cmocka_unit_test(a_message_is_acknowledged_when_it_was_taken),
         cmocka_unit_test(qos2_comes_once_4_3_3_10),
+        cmocka_unit_test(a_full_store_never_gives_a_message_twice),
         cmocka_unit_test(more_than_we_allowed_is_refused_3_3_4_9),
         cmocka_unit_test(large_messages_come_in_pieces),
         cmocka_unit_test(a_head_that_never_fits_ends_the_connection),

@@ -26,13 +26,15 @@ static uint16_t age_of(const bb_client *client, uint16_t packet_id)
     return (uint16_t)(packet_id - client->next_id);
 }
 
-/* The record that follows in the order of publishing; 0: it was the newest. */
-static uint16_t following(const bb_client *client, uint16_t packet_id)
+/* The next record to send on this connection, in the order of publishing; 0: there is none. */
+static uint16_t next_to_send(const bb_client *client)
 {
-    uint32_t key = next_record(client, packet_id);
+    uint16_t last = client->send_begun ? client->send_id : (uint16_t)(client->next_id - 1);
+    uint32_t key = next_record(client, last);
     if (key == 0)
         key = next_record(client, 0);
-    return key != 0 && age_of(client, (uint16_t)key) > age_of(client, packet_id) ? (uint16_t)key : 0;
+    bool is_older = client->send_begun && age_of(client, (uint16_t)key) <= age_of(client, last);
+    return is_older ? 0 : (uint16_t)key;
 }
 
 uint8_t bb_client_record_first(const bb_client *client, uint32_t key)
@@ -119,7 +121,8 @@ bb_client_result bb_client_store_message(bb_client *client, const bb_client_mess
 void bb_client_published(bb_client *client, bb_client_event *event)
 {
     forget(client, event->ack.packet_id);
-    event->type = BB_CLIENT_PUBLISHED;
+    event->ack.type = BB_CLIENT_PUBLISHED;
+    event->ack.subscription = NULL;
     if (client->quota < client->server.receive_maximum)
         client->quota++;
 }
@@ -130,6 +133,7 @@ static client_step drop(bb_client *client, uint16_t packet_id, uint8_t code, bb_
     event->ack.type = BB_CLIENT_PUBLISHED;
     event->ack.packet_id = packet_id;
     event->ack.code = code;
+    event->ack.subscription = NULL;
     event->ack.properties = BB_SPAN_NONE;
     forget(client, packet_id);
     return STEP_EVENT;
@@ -189,7 +193,7 @@ client_step bb_client_send(bb_client *client, bb_client_event *event)
         return go_on(client);
     if (!bb_client_between_packets(client))
         return STEP_NOTHING;
-    uint16_t packet_id = following(client, client->send_begun ? client->send_id : client->next_id);
+    uint16_t packet_id = next_to_send(client);
     if (packet_id == 0 || (packet_id == client->stream_id && client->stream_left > 0))
         return STEP_NOTHING;
     client_step begun = begin_record(client, packet_id, event);

@@ -11,7 +11,10 @@ static bool put(bb_client *client, uint32_t key, const void *bytes, size_t len)
     return store->put(store->context, key, 0, &part, 1);
 }
 
-/* ---- Incoming. */
+/* ---- Incoming.
+ *
+ * A record of one byte: 0 makes sure that there is room before the application is given the message, 1 says that it has
+ * it. So a store that is full refuses a message, but never gives it twice. */
 
 static void begin(bb_client *client)
 {
@@ -31,19 +34,22 @@ static bool has_too_many(const bb_client *client)
     uint16_t left = client->options->receive_maximum;
     if (left == 0 || client->options->protocol->version != BB_MQTT_5)
         return false;
-    for (uint32_t key = CLIENT_KEY_RECEIVED; (key = store->next(store->context, key)) != 0; left--)
-        if (left == 0)
-            break;
+    for (uint32_t key = CLIENT_KEY_RECEIVED; left > 0 && (key = store->next(store->context, key)) != 0;)
+        left--;
     return left == 0;
 }
 
 static bb_status arrives(bb_client *client, client_packet *packet)
 {
-    if (bb_client_record_first(client, CLIENT_KEY_RECEIVED | packet->packet_id) != 0)
+    static const uint8_t promised = 0;
+    uint32_t key = CLIENT_KEY_RECEIVED | packet->packet_id;
+    if (bb_client_record_first(client, key) != 0) {
         client->flags |= CLIENT_DISCARD;
-    else if (has_too_many(client))
+        return BB_OK;
+    }
+    if (has_too_many(client))
         return bb_client_refuse(packet, BB_E_RECEIVE_MAXIMUM, "MQTT-3.3.4-9");
-    return BB_OK;
+    return put(client, key, &promised, 1) ? BB_OK : BB_E_NO_MEMORY;
 }
 
 static bool taken(bb_client *client, uint16_t packet_id)

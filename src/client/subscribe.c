@@ -65,7 +65,7 @@ void bb_client_subscribe_begin(bb_client *client)
 {
     size_t count = client->options->subscriptions_count;
     client->subscribe_left = client->flags & CLIENT_SUBSCRIBED ? 0 : (uint16_t)count;
-    client->subscribe_first = client->subscribe_left ? bb_client_take_ids(client, count) : 0;
+    client->subscribe_first = 0;
 }
 
 client_step bb_client_subscribe_all(bb_client *client, bb_client_event *event)
@@ -73,6 +73,10 @@ client_step bb_client_subscribe_all(bb_client *client, bb_client_event *event)
     const bb_client_options *options = client->options;
     if (client->subscribe_left == 0)
         return STEP_NOTHING;
+    if (client->subscribe_first == 0)
+        client->subscribe_first = bb_client_take_ids(client, options->subscriptions_count);
+    if (client->subscribe_first == 0)
+        return STEP_NOTHING; /* messages have them all; when some are acknowledged, there will be */
     size_t index = options->subscriptions_count - client->subscribe_left;
     uint16_t packet_id = (uint16_t)(client->subscribe_first + index);
     const bb_client_subscription *what = &options->subscriptions[index];

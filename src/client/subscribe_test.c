@@ -40,6 +40,27 @@ static void the_list_is_sent_when_the_session_is_new(void **state)
     expect_sent(&b, "\x82\7\0\5\0\0\1a\1\x82\x0C\0\6\3\x0B\xAC\2\0\3b/#\x26");
 }
 
+static void the_list_waits_for_identifiers(void **state)
+{
+    bench b;
+    bb_client_message message = {.topic = BYTES("t"), .qos = 1};
+    with_list(&b, &bb_client_mqtt_5);
+    assert_int_equal(bb_client_init(&b.client, &b.options), BB_CLIENT_OK);
+    assert_int_equal(bb_client_publish(&b.client, &message, NULL), BB_CLIENT_OK);
+    b.client.next_id = 1; /* as if all others had been used since */
+    bb_client_start(&b.client);
+    expect_event(&b, BB_CLIENT_OPEN);
+    bb_client_opened(&b.client);
+    bench_accept(&b, true);
+    expect_nothing(&b);
+    expect_sent(&b, "\x3A\6\0\1t\0\1\0");
+    arrives(&b, "\x40\2\0\1");
+    expect_event(&b, BB_CLIENT_PUBLISHED);
+    assert_null(b.event.ack.subscription);
+    expect_nothing(&b);
+    expect_sent(&b, "\x82\7\0\1\0\0\1a\1\x82\x0C\0\2\3\x0B\xAC\2\0\3b/#\x26");
+}
+
 static void before_50_only_the_qos_is_said(void **state)
 {
     bench b;
@@ -217,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_list_is_sent_when_the_session_is_new),
+        cmocka_unit_test(the_list_waits_for_identifiers),
         cmocka_unit_test(before_50_only_the_qos_is_said),
         cmocka_unit_test(what_cannot_be_subscribed_is_told),
         cmocka_unit_test(filters_are_checked_4_7),
