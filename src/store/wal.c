@@ -208,7 +208,30 @@ static bb_wal_segment *find_closed(bb_wal *wal, uint64_t number)
     return segment;
 }
 
-/* `used` bytes of the file are read while nobody else writes to it; the lock is held for the memory only. */
+static int read_bytes(bb_wal *wal, const bb_wal_segment *segment, uint8_t *out, size_t *got)
+{
+    bb_disk *disk = wal->options.disk;
+    bb_file *file;
+    pthread_mutex_lock(&wal->lock);
+    int failed = disk->open(disk, segment->name, false, &file);
+    pthread_mutex_unlock(&wal->lock);
+    if (failed)
+        return failed;
+    failed = disk->read(file, 0, out, segment->used, got);
+    pthread_mutex_lock(&wal->lock);
+    disk->close(file);
+    pthread_mutex_unlock(&wal->lock);
+    return failed;
+}
+
+static void free_bytes(bb_wal *wal, uint8_t *bytes, size_t size)
+{
+    pthread_mutex_lock(&wal->lock);
+    bb_mem_free(wal->options.mem, bytes, size);
+    pthread_mutex_unlock(&wal->lock);
+}
+
+/* The lock is held for what takes memory, not while the disk is read: nobody writes to what is read here. */
 bb_store_status bb_wal_load(bb_wal *wal, const bb_wal_segment *segment, uint8_t **out, bb_store_error *error)
 {
     pthread_mutex_lock(&wal->lock);
@@ -216,23 +239,16 @@ bb_store_status bb_wal_load(bb_wal *wal, const bb_wal_segment *segment, uint8_t 
     pthread_mutex_unlock(&wal->lock);
     if (!bytes)
         return bb_store_fail_system(error, ENOMEM, "read", segment->name);
-    bb_file *file;
     size_t got = 0;
-    int failed = wal->options.disk->open(wal->options.disk, segment->name, false, &file);
-    if (!failed) {
-        failed = wal->options.disk->read(file, 0, bytes, segment->used, &got);
-        wal->options.disk->close(file);
-    }
+    int failed = read_bytes(wal, segment, bytes, &got);
     if (!failed && got == segment->used) {
         *out = bytes;
         return BB_STORE_OK;
     }
-    pthread_mutex_lock(&wal->lock);
-    bb_mem_free(wal->options.mem, bytes, segment->used);
-    pthread_mutex_unlock(&wal->lock);
-    return failed
-               ? bb_store_fail_system(error, failed, "read", segment->name)
-               : bb_store_fail(error, BB_STORE_DAMAGED, segment->name, got, "%s is shorter than it was", segment->name);
+    free_bytes(wal, bytes, segment->used);
+    if (failed)
+        return bb_store_fail_system(error, failed, "read", segment->name);
+    return bb_store_fail(error, BB_STORE_DAMAGED, segment->name, got, "%s is shorter than it was", segment->name);
 }
 
 bb_store_status bb_wal_read(bb_wal *wal, uint64_t number, bb_wal_visit *visit, void *context, bb_store_error *error)
@@ -257,9 +273,7 @@ bb_store_status bb_wal_read(bb_wal *wal, uint64_t number, bb_wal_visit *visit, v
                                    segment.name, at);
         }
     }
-    pthread_mutex_lock(&wal->lock);
-    bb_mem_free(wal->options.mem, bytes, segment.used);
-    pthread_mutex_unlock(&wal->lock);
+    free_bytes(wal, bytes, segment.used);
     return status;
 }
 
