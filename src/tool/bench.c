@@ -416,7 +416,7 @@ static const char *const description[] = {
 
 static const bb_cli_argument arguments[] = {{"SCENARIO", BB_CLI_TEXT, offsetof(bench_settings, scenario),
                                              .choices = scenarios, .help = "What to do; see above."},
-                                            {NULL}};
+                                            {.name = NULL}};
 
 static const bb_cli_placed groups[] = {{&load_group, offsetof(bench_settings, bench)},
                                        {&scenario_group, offsetof(bench_settings, bench)},
