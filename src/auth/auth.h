@@ -2,14 +2,15 @@
  *
  * What      Verdicts, as statuses of the one reason table. No slow work: who proves a password does so elsewhere.
  * Used by   broker, for CONNECT, PUBLISH, will, SUBSCRIBE and delivery.
- * Memory    None; settings are the caller's and outlive the broker, or are replaced between two calls.
- * Threads   Settings do not change while they are in use. */
+ * Memory    None of its own; settings are the caller's and outlive the broker, or are replaced between two calls. What
+ *           the access rules take is said in rules.h.
+ * Threads   Settings do not change while they are in use.
+ * Start at  bb_auth; the access rules are in rules.h. */
 #ifndef BB_AUTH_AUTH_H
 #define BB_AUTH_AUTH_H
 
-#include "base/check.h"
+#include "auth/rules.h"
 #include "base/reason.h"
-#include "base/span.h"
 
 /* One method of enhanced authentication (MQTT 5.0, 4.12). */
 typedef enum bb_auth_step {
@@ -32,13 +33,8 @@ typedef struct bb_auth {
     bool anonymous; /* clients that prove nothing may connect */
     const bb_auth_method *methods;
     size_t methods_count;
+    bb_rules *rules; /* NULL: everybody may do everything that is not the broker's own */
 } bb_auth;
-
-/* What is known of a client. Spans are the caller's. */
-typedef struct bb_identity {
-    bb_span client_id;
-    bb_span user_name; /* empty: none was given */
-} bb_identity;
 
 /* May this client connect without enhanced authentication? BB_E_NOT_AUTHORIZED. */
 BB_MUST_USE bb_status bb_auth_connect(const bb_auth *auth, const bb_identity *identity);
@@ -46,11 +42,10 @@ BB_MUST_USE bb_status bb_auth_connect(const bb_auth *auth, const bb_identity *id
 /* The method of that name, or NULL: it is not offered [MQTT-4.12.0-1]. */
 const bb_auth_method *bb_auth_method_find(const bb_auth *auth, bb_span name);
 
-/* May a client publish to `topic` (will included)? BB_E_SYS_TOPIC: topics that start with $ have one writer, the
- * broker. */
-BB_MUST_USE bb_status bb_auth_publish(const bb_auth *auth, const bb_identity *identity, bb_span topic);
-
-/* May a client subscribe to `filter` (without $share)? */
-BB_MUST_USE bb_status bb_auth_subscribe(const bb_auth *auth, const bb_identity *identity, bb_span filter);
+/* Topics that start with $ have one writer, the broker, whatever the rules say. */
+static inline bool bb_auth_reserved(bb_span topic)
+{
+    return topic.len && topic.data[0] == '$';
+}
 
 #endif

@@ -46,7 +46,7 @@ static stage *begin(void)
     world_start(&s->world, 2);
     bb_auth auth = {.anonymous = false, .methods = &s->method, .methods_count = 1};
     for (unsigned i = 0; i < 2; i++)
-        bb_broker_set_auth(s->world.sides[i].broker, &auth);
+        bb_broker_set_auth(s->world.sides[i].broker, &auth, s->world.now);
     return s;
 }
 
@@ -161,7 +161,7 @@ static void auth_without_a_method_is_a_protocol_error_4_12_0_7(void **state)
     stage *s = begin();
     bb_auth open = {.anonymous = true};
     for (unsigned i = 0; i < 2; i++)
-        bb_broker_set_auth(s->world.sides[i].broker, &open);
+        bb_broker_set_auth(s->world.sides[i].broker, &open, s->world.now);
     joins(&s->client, &s->world, "plain");
     client_auth(&s->client, 0x19, "toy", NULL);
     expect_disconnect(&s->client, 0x82);

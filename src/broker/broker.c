@@ -54,11 +54,6 @@ void bb_broker_set_limits(bb_broker *broker, const bb_limits *limits)
     broker->limits = *limits;
 }
 
-void bb_broker_set_auth(bb_broker *broker, const bb_auth *auth)
-{
-    broker->auth = *auth;
-}
-
 /* ---- Facts. */
 
 void bb_fact_of(bb_broker *broker, bb_fact_kind kind, const bb_link *link, bb_status status, bb_span topic,
@@ -72,6 +67,22 @@ void bb_fact_of(bb_broker *broker, bb_fact_kind kind, const bb_link *link, bb_st
         .topic = topic,
         .fault = fault && fault->status == status ? fault : NULL,
         .count = 1,
+    };
+    broker->port.fact(broker->port.shell, &fact);
+}
+
+void bb_fact_denied(bb_broker *broker, bb_fact_kind kind, const bb_link *link, bb_status status, bb_span topic,
+                    const bb_verdict *verdict)
+{
+    bb_fact fact = {
+        .kind = kind,
+        .status = status,
+        .link = link,
+        .client_id = link ? bb_link_client_id(link) : BB_SPAN_NONE,
+        .topic = topic,
+        .count = 1,
+        .rules = status == BB_E_NOT_AUTHORIZED ? broker->auth.rules : NULL,
+        .rule = verdict->rule,
     };
     broker->port.fact(broker->port.shell, &fact);
 }
@@ -147,6 +158,7 @@ static void free_more(bb_broker *broker, bb_link *link)
         more->method->end(more->method->context, more->method_state);
     bb_mem_free(broker->mem, more->connect, more->connect_len);
     bb_mem_free(broker->mem, more->user_name, more->user_name_len);
+    bb_access_free(more->access, broker->mem);
     bb_mem_free(broker->mem, more, sizeof *more);
     link->more = NULL;
 }
@@ -221,14 +233,6 @@ bb_chunk_pool *bb_broker_chunks(bb_broker *broker)
 bb_span bb_link_client_id(const bb_link *link)
 {
     return link->session ? bb_session_client_id(link->session) : BB_SPAN_NONE;
-}
-
-bb_identity bb_link_identity(const bb_link *link)
-{
-    bb_identity identity = {.client_id = bb_link_client_id(link)};
-    if (link->more)
-        identity.user_name = bb_span_of(link->more->user_name, link->more->user_name_len);
-    return identity;
 }
 
 bool bb_link_owes(const bb_link *link)

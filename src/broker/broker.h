@@ -33,7 +33,9 @@ void bb_broker_free(bb_broker *broker); /* its links must be gone */
 
 /* New settings hold from now on. */
 void bb_broker_set_limits(bb_broker *broker, const bb_limits *limits);
-void bb_broker_set_auth(bb_broker *broker, const bb_auth *auth);
+/* Sessions whose clients are here are judged by new access rules at once, others when their clients return. The rules
+ * must stay until they are replaced. */
+void bb_broker_set_auth(bb_broker *broker, const bb_auth *auth, bb_time now);
 
 /* ---- Links. */
 

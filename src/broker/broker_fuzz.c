@@ -350,7 +350,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     world_set_limits(&p.world);
     bb_auth auth = {.anonymous = true, .methods = &method, .methods_count = 1};
     for (unsigned i = 0; i < SIDES; i++)
-        bb_broker_set_auth(p.world.sides[i].broker, &auth);
+        bb_broker_set_auth(p.world.sides[i].broker, &auth, p.world.now);
     for (unsigned steps = 0; p.at < p.end && steps < 300; steps++) {
         one_step(&p);
         for (unsigned i = 0; i < SIDES; i++)

@@ -26,11 +26,11 @@ static void put_reason(bb_property_writer *w, bb_status why)
         bb_property_put_bytes(w, 0x1F, bb_span_text(bb_status_text(why)));
 }
 
-static void refuse(bb_broker *broker, bb_link *link, uint8_t version, bb_status why, const bb_fault *fault)
+/* Answer CONNECT with a refusal, of which the log knows already. */
+static void turn_away(bb_broker *broker, bb_link *link, uint8_t version, bb_status why)
 {
     uint8_t properties[BB_REASON_STRING_MAX + 8], packet[BB_REASON_STRING_MAX + 32];
     bb_property_writer w = {properties, 0, sizeof properties, false};
-    bb_fact_of(broker, BB_FACT_REFUSED, link, why, BB_SPAN_NONE, fault);
     bb_count(&broker->stats.refused[why], 1);
     put_reason(&w, why);
     size_t n =
@@ -42,6 +42,12 @@ static void refuse(bb_broker *broker, bb_link *link, uint8_t version, bb_status 
     link->reason = (uint8_t)why;
     bb_timer_cancel(&link->timer);
     bb_link_dirty(broker, link);
+}
+
+static void refuse(bb_broker *broker, bb_link *link, uint8_t version, bb_status why, const bb_fault *fault)
+{
+    bb_fact_of(broker, BB_FACT_REFUSED, link, why, BB_SPAN_NONE, fault);
+    turn_away(broker, link, version, why);
 }
 
 /* A CONNECT that cannot even be answered, or whose answer is only for one version. */
@@ -144,7 +150,16 @@ static void assign_client_id(bb_broker *broker, request *r)
     r->assigned = true;
 }
 
-static bb_status check_will(const bb_broker *broker, const request *r)
+/* Who sends this CONNECT, as it says itself. */
+static bb_identity identity_of(const bb_broker *broker, const bb_link *link, const request *r)
+{
+    bb_identity who = bb_link_identity(broker, link);
+    who.client_id = r->client_id;
+    who.user_name = r->connect.user_name;
+    return who;
+}
+
+static bb_status check_will(bb_broker *broker, const bb_link *link, const request *r, bb_verdict *verdict)
 {
     const bb_connect *c = &r->connect;
     if (!c->has_will)
@@ -156,8 +171,12 @@ static bb_status check_will(const bb_broker *broker, const request *r)
         return BB_E_QOS_UNSUPPORTED; /* [MQTT-3.2.2-12] */
     if (c->will.retain && !broker->limits.retain_available)
         return BB_E_RETAIN_UNSUPPORTED; /* [MQTT-3.2.2-13] */
-    bb_identity identity = {r->client_id, c->user_name};
-    return bb_auth_publish(&broker->auth, &identity, c->will.topic);
+    const bb_identity who = identity_of(broker, link, r);
+    const bb_content content = {.topic = c->will.topic,
+                                .topic_hash = bb_hash(c->will.topic, &broker->seed),
+                                .qos = c->will.qos,
+                                .retain = c->will.retain};
+    return bb_ask_will(broker, &who, &content, verdict);
 }
 
 static void grant(const bb_limits *limits, request *r)
@@ -175,7 +194,7 @@ static void grant(const bb_limits *limits, request *r)
         r->keep_alive_s = (uint16_t)(max > UINT16_MAX ? UINT16_MAX : max);
 }
 
-static bb_session_will *make_will(bb_broker *broker, const request *r)
+static bb_session_will *make_will(bb_broker *broker, const bb_link *link, const request *r)
 {
     const bb_will *will = &r->connect.will;
     bb_session_will *made = bb_mem_alloc(broker->mem, sizeof *made);
@@ -205,8 +224,11 @@ static bb_session_will *make_will(bb_broker *broker, const request *r)
         .due = BB_NEVER,
     };
     bb_mem_free(broker->mem, properties, p->raw.len);
-    if (made->message)
+    const bb_identity who = identity_of(broker, link, r);
+    if (made->message && bb_author_keep(broker, &who, made))
         return made;
+    if (made->message)
+        bb_message_unref(made->message, broker->mem);
     bb_mem_free(broker->mem, made, sizeof *made);
     return NULL;
 }
@@ -291,7 +313,7 @@ static void establish(bb_broker *broker, bb_link *link, const request *r)
     const bb_connect *c = &r->connect;
     bb_session_will *will = NULL;
     bb_status status = settle_link(broker, link, r);
-    if (status == BB_OK && c->has_will && !(will = make_will(broker, r)))
+    if (status == BB_OK && c->has_will && !(will = make_will(broker, link, r)))
         status = BB_E_NO_MEMORY;
     bb_session *session = NULL;
     bool present = false;
@@ -304,10 +326,8 @@ static void establish(bb_broker *broker, bb_link *link, const request *r)
             status = BB_E_NO_MEMORY;
     }
     if (status != BB_OK) {
-        if (will) {
-            bb_message_unref(will->message, broker->mem);
-            bb_mem_free(broker->mem, will, sizeof *will);
-        }
+        if (will)
+            bb_session_will_free(will, broker->mem);
         refuse(broker, link, link->version, status, NULL);
         return;
     }
@@ -327,6 +347,7 @@ static void establish(bb_broker *broker, bb_link *link, const request *r)
         return;
     }
     bb_fact_of(broker, BB_FACT_CONNECTED, link, BB_OK, BB_SPAN_NONE, NULL);
+    bb_access_review(broker, session); /* it may have been somebody else's, or the rules have changed */
     bb_session_returned(broker, session, link);
 }
 
@@ -442,8 +463,14 @@ void bb_handle_connect(bb_broker *broker, bb_link *link, bb_span body, unsigned 
         status = BB_E_TOO_MANY_CONNECTIONS;
     if (status == BB_OK && broker->pressure == BB_PRESSURE_FULL)
         status = BB_E_NO_MEMORY;
+    bb_verdict verdict = {.allowed = false};
     if (status == BB_OK)
-        status = check_will(broker, &r);
+        status = check_will(broker, link, &r, &verdict);
+    if (status == BB_E_NOT_AUTHORIZED) {
+        bb_fact_denied(broker, BB_FACT_REFUSED, link, status, r.connect.will.topic, &verdict);
+        turn_away(broker, link, version, status);
+        return;
+    }
     if (status != BB_OK) {
         refuse(broker, link, version, status, NULL);
         return;
@@ -452,7 +479,7 @@ void bb_handle_connect(bb_broker *broker, bb_link *link, bb_span body, unsigned 
         start_auth(broker, link, &r, body);
         return;
     }
-    bb_identity identity = {r.client_id, r.connect.user_name};
+    const bb_identity identity = identity_of(broker, link, &r);
     status = bb_auth_connect(&broker->auth, &identity);
     if (status != BB_OK)
         refuse(broker, link, version, status, NULL);

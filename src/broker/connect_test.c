@@ -294,7 +294,7 @@ static void who_must_prove_something_is_refused(void **state)
     client c;
     world_start(&w, 1);
     bb_auth closed = {.anonymous = false};
-    bb_broker_set_auth(w.sides[0].broker, &closed);
+    bb_broker_set_auth(w.sides[0].broker, &closed, w.now);
     client_open(&c, &w, 0);
     client_connect(&c, (connecting){.id = "x"});
     (void)expect_connack(&c, false, 0x87);

@@ -300,11 +300,25 @@ static bool send_pubrel(bb_broker *broker, bb_link *link, uint16_t packet_id)
     return bb_link_put(broker, link, packet, n);
 }
 
+/* It does not go out again: its place is free. */
+static void forget(bb_broker *broker, bb_session *session, bb_delivery *delivery)
+{
+    bb_delivery gone = bb_inflight_take(&session->inflight, delivery);
+    bb_changed_delivery(broker, BB_CHANGE_SETTLED, session, &gone);
+    bb_count(&broker->stats.inflight, -1);
+    bb_delivery_drop(&gone, broker->mem);
+}
+
 /* A delivery of an earlier link, again [MQTT-4.4.0-1]. What cannot be sent any more frees its place. */
 static void resend(bb_broker *broker, bb_session *session, bb_delivery *delivery)
 {
     bb_link *link = session->link;
     bb_status status = BB_OK;
+    if (BB_UNLIKELY(session->doubtful) && delivery->message &&
+        !bb_may_receive(broker, session, bb_message_content(delivery->message).topic)) {
+        forget(broker, session, delivery);
+        return;
+    }
     if (delivery->state == BB_DELIVERY_RELEASED) {
         status = send_pubrel(broker, link, delivery->packet_id) ? BB_OK : BB_E_NO_MEMORY;
     } else {
@@ -323,11 +337,9 @@ static void resend(bb_broker *broker, bb_session *session, bb_delivery *delivery
         link->window_now++;
         return;
     }
-    bb_delivery gone = bb_inflight_take(&session->inflight, delivery);
-    bb_changed_delivery(broker, BB_CHANGE_SETTLED, session, &gone);
-    bb_count(&broker->stats.inflight, -1);
-    bb_dropped(broker, session, gone.message ? bb_message_content(gone.message).topic : BB_SPAN_NONE, status, 1);
-    bb_delivery_drop(&gone, broker->mem);
+    bb_dropped(broker, session, delivery->message ? bb_message_content(delivery->message).topic : BB_SPAN_NONE, status,
+               1);
+    forget(broker, session, delivery);
 }
 
 /* Take the oldest delivery of a queue and send it, unless it has expired or does not fit. */
@@ -340,7 +352,9 @@ static void send_queued(bb_broker *broker, bb_session *session, bb_queue *queue)
     bb_count(&broker->stats.queued_bytes, (int64_t)(queue->bytes - bytes));
     bb_content content = bb_message_content(delivery.message);
     bb_status status = BB_E_EXPIRED;
-    if (!bb_content_expired(&content, broker->now) && delivery.qos) {
+    if (BB_UNLIKELY(session->doubtful) && !bb_may_receive(broker, session, content.topic)) {
+        status = BB_OK; /* told and counted */
+    } else if (!bb_content_expired(&content, broker->now) && delivery.qos) {
         status = send_counted(broker, session, &content, &delivery);
         if (status == BB_OK)
             return;
@@ -371,6 +385,8 @@ void bb_pump(bb_broker *broker, bb_session *session)
         send_queued(broker, session, &session->queue);
     while (session->queue_qos0.count && has_room(broker, link))
         send_queued(broker, session, &session->queue_qos0);
+    if (!session->resend && !session->queue.count && !session->queue_qos0.count)
+        session->doubtful = false;
     bb_retained_resume(broker, session);
 }
 

@@ -7,20 +7,22 @@
 static void publish_will(bb_broker *broker, bb_session *session)
 {
     bb_session_will *will = session->will;
+    const bb_identity author = bb_author_of(session);
     session->will = NULL;
     bb_changed(broker, &(bb_change){.kind = BB_CHANGE_SESSION, .session = session});
     bb_content content = bb_message_content(will->message);
     if (will->expiry_s != UINT32_MAX)
         content.expires = bb_time_after_s(broker->now, will->expiry_s);
     bool reached;
-    bb_identity identity = {bb_session_client_id(session), BB_SPAN_NONE};
-    bb_status status = bb_auth_publish(&broker->auth, &identity, content.topic);
+    bb_verdict verdict;
+    bb_status status = bb_ask_will(broker, &author, &content, &verdict);
     if (status == BB_OK)
         status = bb_publish_content(broker, &content, &reached);
-    if (status != BB_OK)
+    if (status == BB_E_NOT_AUTHORIZED)
+        bb_dropped_denied(broker, session, content.topic, &verdict);
+    else if (status != BB_OK)
         bb_dropped(broker, session, content.topic, status, 1);
-    bb_message_unref(will->message, broker->mem);
-    bb_mem_free(broker->mem, will, sizeof *will);
+    bb_session_will_free(will, broker->mem);
 }
 
 /* ---- Sessions. */

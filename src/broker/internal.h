@@ -9,10 +9,12 @@
  *   subscribe.c  SUBSCRIBE, UNSUBSCRIBE
  *   retained.c   retained messages for new subscriptions
  *   shared.c     shared subscriptions
- *   post.c       messages between workers */
+ *   post.c       messages between workers
+ *   access.c     what the access rules say */
 #ifndef BB_BROKER_INTERNAL_H
 #define BB_BROKER_INTERNAL_H
 
+#include "base/text.h"
 #include "broker/broker.h"
 
 enum {
@@ -139,6 +141,7 @@ struct bb_link_more {
     uint32_t connect_len;
     uint8_t *user_name;
     uint16_t user_name_len;
+    bb_access *access; /* what the rules say to this client; NULL until asked for */
 };
 
 struct bb_broker {
@@ -175,9 +178,11 @@ void bb_link_dirty(bb_broker *broker, bb_link *link);
  */
 void bb_link_break(bb_broker *broker, bb_link *link);
 bool bb_link_put(bb_broker *broker, bb_link *link, const uint8_t *bytes, size_t n);
-bb_identity bb_link_identity(const bb_link *link);
 void bb_fact_of(bb_broker *broker, bb_fact_kind kind, const bb_link *link, bb_status status, bb_span topic,
                 const bb_fault *fault);
+/* The same for what the access rules denied, and which of them. */
+void bb_fact_denied(bb_broker *broker, bb_fact_kind kind, const bb_link *link, bb_status status, bb_span topic,
+                    const bb_verdict *verdict);
 void bb_dropped(bb_broker *broker, const bb_session *session, bb_span topic, bb_status why, uint64_t count);
 
 /* Tell of a change of state that has to survive. Nothing else does. */
@@ -255,6 +260,24 @@ void bb_shared_give_back(bb_broker *broker, bb_session *session, uint64_t only, 
 
 /* post.c: to the ordinary subscriptions of another worker (`group` NULL), or to a member of a group there */
 bool bb_post(bb_broker *broker, unsigned worker, const bb_content *content, const bb_post_group *group);
+
+/* access.c: may it? BB_E_NOT_AUTHORIZED, with what decided in `verdict`; BB_E_NO_MEMORY. Publishing is asked about only
+ * while there are rules. */
+bb_identity bb_link_identity(const bb_broker *broker, const bb_link *link);
+bb_status bb_ask_publish(bb_broker *broker, bb_link *link, const bb_publishing *what, bb_verdict *verdict);
+bb_status bb_ask_subscribe(bb_broker *broker, bb_link *link, bb_span filter, bb_verdict *verdict);
+/* A will, at CONNECT and when it is published. BB_E_SYS_TOPIC, too. */
+bb_status bb_ask_will(bb_broker *broker, const bb_identity *who, const bb_content *content, bb_verdict *verdict);
+/* Whose will it is: kept with it, and found again. False: no memory. */
+bool bb_author_keep(bb_broker *broker, const bb_identity *who, bb_session_will *will);
+bb_identity bb_author_of(const bb_session *session);
+/* A message is dropped because its client may not publish it (a will) or receive it (one that waited). */
+void bb_dropped_denied(bb_broker *broker, const bb_session *session, bb_span topic, const bb_verdict *verdict);
+/* What waited while the rules or the client changed: may it still be sent? If not, it is told and counted as dropped.
+ */
+bool bb_may_receive(bb_broker *broker, bb_session *session, bb_span topic);
+/* Judge the subscriptions of a session with a link again, where something has changed. */
+void bb_access_review(bb_broker *broker, bb_session *session);
 
 static inline uint8_t bb_qos_min(uint8_t a, uint8_t b)
 {

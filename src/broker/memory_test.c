@@ -77,7 +77,7 @@ static void proves_itself(story *s)
     static const bb_auth_method method = {"toy", (void *)&method, step, end};
     bb_auth auth = {.anonymous = true, .methods = &method, .methods_count = 1};
     for (unsigned i = 0; i < s->world.sides_count; i++)
-        bb_broker_set_auth(s->world.sides[i].broker, &auth);
+        bb_broker_set_auth(s->world.sides[i].broker, &auth, s->world.now);
     client c;
     client_open(&c, &s->world, 0);
     client_connect(&c, (connecting){.id = "prover", .properties = with_text(NO_PROPERTIES, AUTH_METHOD, "toy")});

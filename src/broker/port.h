@@ -7,6 +7,7 @@
 #ifndef BB_BROKER_PORT_H
 #define BB_BROKER_PORT_H
 
+#include "auth/auth.h"
 #include "base/time.h"
 #include "broker/change.h"
 #include "message/message.h"
@@ -21,8 +22,9 @@ typedef enum bb_fact_kind {
     BB_FACT_REFUSED,      /* a link ended before it was connected; status says why */
     BB_FACT_PUBLISH_REFUSED,
     BB_FACT_SUBSCRIBE_REFUSED,
-    BB_FACT_DROPPED,       /* a message did not reach a session; status says why */
-    BB_FACT_SESSION_ENDED, /* status says why */
+    BB_FACT_SUBSCRIPTION_ENDED, /* it was allowed once, and is not any more */
+    BB_FACT_DROPPED,            /* a message did not reach a session; status says why */
+    BB_FACT_SESSION_ENDED,      /* status says why */
 } bb_fact_kind;
 
 typedef struct bb_fact {
@@ -33,6 +35,8 @@ typedef struct bb_fact {
     bb_span topic;              /* topic name or filter, where one is concerned */
     const bb_fault *fault;      /* where in the packet, or NULL */
     uint64_t count;             /* DROPPED: how many */
+    const bb_rules *rules;      /* the access rules denied it; else NULL */
+    const bb_rule *rule;        /* and this one decided; NULL: none matches */
 } bb_fact;
 
 /* Called under a shard's lock for each retained message; copy what you keep. False: enough for now. */
@@ -45,6 +49,8 @@ typedef struct bb_port {
     void *shell;
     uint64_t (*random)(void *shell);
     void (*fact)(void *shell, const bb_fact *fact);
+    /* Where the client of this link is, and which listener it came through; NULL: unknown. */
+    void (*peer)(void *shell, const struct bb_link *link, bb_identity *out);
     void (*change)(void *shell, const bb_change *change); /* NULL: nothing has to survive */
 
     /* The other workers. Room for `size` bytes of one post to `worker`, written at once and then committed; NULL: no

@@ -83,6 +83,23 @@ static bool ends_link(bb_status status)
     }
 }
 
+static bb_publishing publishing_of(const inbound *in)
+{
+    return (bb_publishing){.topic = in->topic, .topic_hash = in->topic_hash, .qos = in->qos, .retain = in->retain};
+}
+
+static void tell_refused(bb_broker *broker, bb_link *link, const inbound *in, bb_status why, const bb_fault *fault)
+{
+    bb_verdict verdict;
+    const bb_publishing what = publishing_of(in);
+    if (why != BB_E_NOT_AUTHORIZED || !broker->auth.rules) {
+        bb_fact_of(broker, BB_FACT_PUBLISH_REFUSED, link, why, in->topic, fault);
+        return;
+    }
+    (void)bb_ask_publish(broker, link, &what, &verdict); /* again: to know what decided */
+    bb_fact_denied(broker, BB_FACT_PUBLISH_REFUSED, link, why, in->topic, &verdict);
+}
+
 /* A publish is refused. 3.1.1 has no way to say so: what the rules forbid is acknowledged and dropped [MQTT-3.3.5-2 of
  * 3.1.1]; for the rest the link is closed, so that the client does not believe it was accepted. */
 static void refuse(bb_broker *broker, bb_link *link, const inbound *in, bb_status why, const bb_fault *fault)
@@ -92,7 +109,7 @@ static void refuse(bb_broker *broker, bb_link *link, const inbound *in, bb_statu
         bb_ack_publisher(broker, link, BB_PUBREC, in->packet_id, 0, BB_OK); /* its exchange has begun: too late */
         return;
     }
-    bb_fact_of(broker, BB_FACT_PUBLISH_REFUSED, link, why, in->topic, fault);
+    tell_refused(broker, link, in, why, fault);
     if (ends_link(why)) {
         bb_link_fail(broker, link, why, fault);
         return;
@@ -157,7 +174,14 @@ static bb_status resolve_alias(bb_broker *broker, bb_link *link, const bb_publis
 
 /* ---- May it be published? */
 
-static bb_status judge(const bb_broker *broker, const bb_link *link, const inbound *in)
+static bb_status ask_rules(bb_broker *broker, bb_link *link, const inbound *in)
+{
+    bb_verdict verdict;
+    const bb_publishing what = publishing_of(in);
+    return bb_ask_publish(broker, link, &what, &verdict);
+}
+
+static bb_status judge(bb_broker *broker, bb_link *link, const inbound *in)
 {
     const bb_limits *limits = &broker->limits;
     if (BB_UNLIKELY(in->properties->present & BB_HAS(subscription_id)))
@@ -171,9 +195,9 @@ static bb_status judge(const bb_broker *broker, const bb_link *link, const inbou
     bb_status status = bb_topic_check(in->topic, limits->topic_levels_max, limits->topic_bytes_max);
     if (BB_UNLIKELY(status != BB_OK))
         return status;
-    bb_identity identity = bb_link_identity(link);
-    status = bb_auth_publish(&broker->auth, &identity, in->topic);
-    if (BB_UNLIKELY(status != BB_OK))
+    if (BB_UNLIKELY(bb_auth_reserved(in->topic)))
+        return BB_E_SYS_TOPIC;
+    if (BB_UNLIKELY(broker->auth.rules != NULL) && (status = ask_rules(broker, link, in)) != BB_OK)
         return status;
     return BB_UNLIKELY(broker->pressure == BB_PRESSURE_FULL) ? BB_E_NO_MEMORY : BB_OK;
 }

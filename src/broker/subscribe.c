@@ -8,15 +8,16 @@
 typedef struct subscribing {
     bb_filter_entry entry;
     bb_status status;
-    bb_filter_key key; /* while the status is BB_OK */
+    bb_verdict verdict; /* of the access rules */
+    bb_filter_key key;  /* while the status is BB_OK */
     bb_subscription *subscription;
     bool existed;
 } subscribing;
 
-static bb_status check(const bb_broker *broker, const bb_link *link, bb_span text, uint32_t id, bb_filter *out)
+static bb_status check(bb_broker *broker, bb_link *link, subscribing *s, uint32_t id, bb_filter *out)
 {
     const bb_limits *limits = &broker->limits;
-    bb_status status = bb_filter_parse(text, limits->topic_levels_max, limits->topic_bytes_max, out);
+    bb_status status = bb_filter_parse(s->entry.filter, limits->topic_levels_max, limits->topic_bytes_max, out);
     if (status != BB_OK)
         return status;
     if (out->group.len && !limits->shared_available)
@@ -25,15 +26,14 @@ static bb_status check(const bb_broker *broker, const bb_link *link, bb_span tex
         return BB_E_WILDCARD_UNSUPPORTED;
     if (id && !limits->subscription_id_available)
         return BB_E_SUBSCRIPTION_ID_UNSUPPORTED;
-    bb_identity identity = bb_link_identity(link);
-    return bb_auth_subscribe(&broker->auth, &identity, out->text);
+    return bb_ask_subscribe(broker, link, out->text, &s->verdict);
 }
 
 /* What can be known before the first filter is added; asks for the memory that adding it will read. */
-static void prepare(bb_broker *broker, const bb_link *link, uint32_t id, subscribing *s)
+static void prepare(bb_broker *broker, bb_link *link, uint32_t id, subscribing *s)
 {
     bb_filter filter;
-    s->status = check(broker, link, s->entry.filter, id, &filter);
+    s->status = check(broker, link, s, id, &filter);
     if (s->status != BB_OK)
         return;
     s->key = bb_filter_key_of(&filter, &broker->seed);
@@ -92,11 +92,11 @@ static void subscribe_one(bb_broker *broker, bb_link *link, uint32_t id, subscri
         s->status = take(broker, link->session, s);
     if (s->status != BB_OK) {
         bb_count(&broker->stats.refused[s->status], 1);
-        bb_fact_of(broker, BB_FACT_SUBSCRIBE_REFUSED, link, s->status, s->entry.filter, NULL);
+        bb_fact_denied(broker, BB_FACT_SUBSCRIBE_REFUSED, link, s->status, s->entry.filter, &s->verdict);
         return;
     }
     s->subscription->id = id & BB_SUBSCRIPTION_ID_MAX;
-    s->subscription->qos = bb_qos_min(s->entry.qos, broker->limits.qos_max) & 3;
+    s->subscription->qos = bb_qos_min(bb_qos_min(s->entry.qos, s->verdict.qos_max), broker->limits.qos_max) & 3;
     s->subscription->no_local = s->entry.no_local;
     s->subscription->retain_as_published = s->entry.retain_as_published;
     bb_generations_bump(&broker->generations, &s->key);

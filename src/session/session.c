@@ -131,9 +131,14 @@ void bb_session_suspend(bb_session *session, bb_mem *mem)
 
 void bb_session_set_will(bb_session *session, bb_mem *mem, bb_session_will *will)
 {
-    if (session->will) {
-        bb_message_unref(session->will->message, mem);
-        bb_mem_free(mem, session->will, sizeof *session->will);
-    }
+    if (session->will)
+        bb_session_will_free(session->will, mem);
     session->will = will;
+}
+
+void bb_session_will_free(bb_session_will *will, bb_mem *mem)
+{
+    bb_message_unref(will->message, mem);
+    bb_mem_free(mem, will->author, will->author_size);
+    bb_mem_free(mem, will, sizeof *will);
 }

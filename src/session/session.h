@@ -27,7 +27,9 @@ typedef struct bb_session_will {
     bb_message *message; /* its expiry interval still counts from publication: `expiry_s` */
     uint32_t expiry_s;   /* UINT32_MAX: none */
     uint32_t delay_s;
-    bb_time due; /* while the client is away: when to publish */
+    bb_time due;  /* while the client is away: when to publish */
+    void *author; /* the broker's: who it is from, in one block; NULL: unknown */
+    size_t author_size;
 } bb_session_will;
 
 typedef struct bb_session {
@@ -50,6 +52,8 @@ typedef struct bb_session {
     uint16_t packet_id_last;
     uint16_t client_id_len;
     bool has_shared; /* was given messages of a shared subscription */
+    bool doubtful;   /* the broker's: what waits may not be allowed any more */
+    uint64_t judged; /* the broker's: by which access rules its subscriptions were judged, and as whose; 0: by none */
     uint8_t client_id[];
 } bb_session;
 
@@ -91,5 +95,8 @@ void bb_session_suspend(bb_session *session, bb_mem *mem);
 
 /* Replace the will (NULL: none). */
 void bb_session_set_will(bb_session *session, bb_mem *mem, bb_session_will *will);
+
+/* Free a will that no session has (any more), with its message and its author. */
+void bb_session_will_free(bb_session_will *will, bb_mem *mem);
 
 #endif
