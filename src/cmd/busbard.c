@@ -7,6 +7,7 @@
 
 #include "server/config.h"
 #include "server/server.h"
+#include "server/why.h"
 
 enum { EXIT_USAGE = 2, OVERRIDES_MAX = BB_LISTENERS_MAX + 8 };
 
@@ -14,7 +15,8 @@ typedef struct arguments {
     const char *config_path; /* NULL: no file */
     bb_override overrides[OVERRIDES_MAX];
     size_t override_count;
-    bool check;
+    bool check, ask;
+    bb_why why;
 } arguments;
 
 static const char usage[] =
@@ -28,12 +30,25 @@ static const char usage[] =
     "      --log-level LEVEL      error, warning, info or debug\n"
     "      --log-format FORMAT    text or json\n"
     "      --check                check the settings, say what they are, and exit\n"
+    "      --why                  say which access rule of the file decides, and exit 0 (allowed) or 1 (denied):\n"
+    "                             busbard -c FILE --why --user anna --client c1 publish site/a\n"
+    "        --user, --client, --address, --listener, --qos, --retain, --will   who asks, and for what\n"
     "      --help-config          describe all keys of the file (Markdown)\n"
     "  -h, --help                 show this text\n"
     "  -V, --version              show the version\n"
     "\n"
     "Signals: SIGTERM and SIGINT stop, SIGHUP reads the file again.\n";
 
+enum {
+    OPTION_WHY = 512,
+    OPTION_USER,
+    OPTION_CLIENT,
+    OPTION_ADDRESS,
+    OPTION_LISTENER,
+    OPTION_QOS,
+    OPTION_RETAIN,
+    OPTION_WILL
+};
 enum { OPTION_CHECK = 256, OPTION_HELP_CONFIG, OPTION_LOG_LEVEL, OPTION_LOG_FORMAT };
 
 static const struct option options[] = {
@@ -43,6 +58,14 @@ static const struct option options[] = {
     {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
     {"log-format", required_argument, NULL, OPTION_LOG_FORMAT},
     {"check", no_argument, NULL, OPTION_CHECK},
+    {"why", no_argument, NULL, OPTION_WHY},
+    {"user", required_argument, NULL, OPTION_USER},
+    {"client", required_argument, NULL, OPTION_CLIENT},
+    {"address", required_argument, NULL, OPTION_ADDRESS},
+    {"listener", required_argument, NULL, OPTION_LISTENER},
+    {"qos", required_argument, NULL, OPTION_QOS},
+    {"retain", no_argument, NULL, OPTION_RETAIN},
+    {"will", no_argument, NULL, OPTION_WILL},
     {"help-config", no_argument, NULL, OPTION_HELP_CONFIG},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
@@ -81,6 +104,38 @@ static void take_config(arguments *args)
     args->config_path = optarg;
 }
 
+/* What --why asks about. False: the option is not one of these. */
+static bool take_question(arguments *args, int option)
+{
+    bb_why *why = &args->why;
+    switch (option) {
+    case OPTION_WHY:
+        args->ask = true;
+        return true;
+    case OPTION_USER:
+        why->user = optarg;
+        return true;
+    case OPTION_CLIENT:
+        why->client = optarg;
+        return true;
+    case OPTION_ADDRESS:
+        why->address = optarg;
+        return true;
+    case OPTION_LISTENER:
+        why->listener = optarg;
+        return true;
+    case OPTION_QOS:
+        why->qos = optarg;
+        return true;
+    case OPTION_RETAIN:
+        return why->retain = true;
+    case OPTION_WILL:
+        return why->will = true;
+    default:
+        return false;
+    }
+}
+
 static void take_option(arguments *args, int option)
 {
     switch (option) {
@@ -108,7 +163,10 @@ static void take_option(arguments *args, int option)
         show(usage);
     case 'V':
         show("busbard " BB_VERSION "\n");
-    default: /* getopt has said what is wrong */
+    default:
+        if (take_question(args, option))
+            return;
+        /* getopt has said what is wrong */
         point_to_help();
     }
 }
@@ -118,6 +176,12 @@ static void parse_arguments(int argc, char **argv, arguments *args)
     int option;
     while ((option = getopt_long(argc, argv, "c:l:w:hV", options, NULL)) != -1)
         take_option(args, option);
+    if (args->ask && argc - optind == 2) {
+        args->why.action = argv[optind++];
+        args->why.topic = argv[optind++];
+    } else if (args->ask) {
+        refuse_usage("--why needs", "publish TOPIC or subscribe FILTER");
+    }
     if (optind < argc)
         refuse_usage("not an option (a configuration file comes after --config)", argv[optind]);
 }
@@ -191,7 +255,9 @@ int main(int argc, char **argv)
     }
 
     int code = EXIT_SUCCESS;
-    if (args.check)
+    if (args.ask)
+        code = (int)bb_why_ask(&settings, &args.why, stdout);
+    else if (args.check)
         print_summary(args.config_path, &settings);
     else
         code = serve(&settings, args.config_path);

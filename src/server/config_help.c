@@ -105,12 +105,38 @@ static void print_listener_keys(FILE *out)
         print_row(out, &bb_listener_options[i], listener_standard(&bb_listener_options[i], &listener, standard));
 }
 
+static const char access_text[] =
+    "\nEach rule is a map of these keys. Of a key that has a list, one value must be right; of the keys that a rule "
+    "has,\n"
+    "all. The first rule that decides is the answer, and where there are rules but none decides, the answer is no.\n"
+    "[access.md](access.md) says more, with examples.\n"
+    "\n"
+    "```yaml\n"
+    "groups:\n"
+    "  operators: [anna, ben]\n"
+    "access:\n"
+    "  - {allow: all, group: operators}\n"
+    "  - {allow: publish, topic: \"site/%u/#\", address: 10.0.0.0/8}\n"
+    "```\n\n";
+
+static void print_rule_keys(FILE *out)
+{
+    char allowed[BB_OPTION_TEXT_MAX];
+    fputs("\n## Keys of one access rule\n", out);
+    fputs(access_text, out);
+    fputs("| key | value | meaning |\n|---|---|---|\n", out);
+    for (size_t i = 0; i < bb_rule_option_count; i++)
+        fprintf(out, "| `%s` | %s | %s |\n", bb_rule_options[i].name, bb_option_allowed(&bb_rule_options[i], allowed),
+                bb_rule_options[i].help);
+}
+
 static void print_all(FILE *out, const bb_settings *defaults)
 {
     fputs(introduction, out);
     fputs("\n## At the top of the file\n\n", out);
     print_keys(out, "", defaults);
     print_listener_keys(out);
+    print_rule_keys(out);
     for (size_t i = 0; i < bb_option_section_count; i++) {
         fprintf(out, "\n## `%s`\n\n%s\n\n", bb_option_sections[i].name, bb_option_sections[i].help);
         print_keys(out, bb_option_sections[i].name, defaults);

@@ -177,7 +177,7 @@ static void unknown_keys_name_the_nearest(void **state)
     expect_problem("log: {colour: red}",
                    "f.yaml:1:7: unknown key 'colour' in 'log'; known keys: level, format, file, rate");
     expect_problem("zzz: 1", "f.yaml:1:1: unknown key 'zzz'; known keys: listeners, workers, io_uring, anonymous, "
-                             "shutdown_timeout, limits, features, tcp, log, sys");
+                             "access, groups, shutdown_timeout, limits, features, tcp, log, sys");
     expect_problem("limits: {zzz: 1}",
                    "f.yaml:1:10: unknown key 'zzz' in 'limits'; known keys: see `busbard --help-config`");
     expect_problem("listeners:\n - {adress: 0.0.0.0}\n",
@@ -199,7 +199,7 @@ static void keys_are_words(void **state)
     expect_problem("? [a, b]\n: 4\n", "f.yaml:1:3: a key must be a word, found a list");
     expect_problem("\"a\\e[31m\\nb\": 4\n",
                    "f.yaml:1:1: unknown key 'a\\x1b[31m\\nb'; known keys: listeners, workers, io_uring, anonymous, "
-                   "shutdown_timeout, limits, features, tcp, log, sys");
+                   "access, groups, shutdown_timeout, limits, features, tcp, log, sys");
 }
 
 /* --- what is wrong with values */

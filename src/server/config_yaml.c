@@ -3,7 +3,9 @@
  *
  *   document ─► top of the file ─┬─► option                      workers: 4
  *                                ├─► section ─► option           limits: {connections: 10}
- *                                └─► listeners ─► one listener   listeners: [{port: 1883}]
+ *                                ├─► listeners ─► one listener   listeners: [{port: 1883}]
+ *                                ├─► access ─► rule ─► values    access: [{allow: publish, topic: [a, b]}]
+ *                                └─► groups ─► user names        groups: {operators: [anna]}
  *
  * A problem is noted and reading goes on behind it, so that one run tells all of them; only where libyaml itself cannot
  * go on, reading ends ("broken"). Aliases are refused, so a small file cannot stand for a large one. */
@@ -11,7 +13,9 @@
 
 #include <yaml.h>
 
+#include "base/quantity.h"
 #include "base/suggest.h"
+#include "server/config_access.h"
 #include "server/config_diagnose.h"
 #include "server/config_listener.h"
 
@@ -33,6 +37,7 @@ typedef struct reader {
     bb_config_report *report;
     uint32_t option_lines[OPTIONS_MAX]; /* where a key was first seen; 0: not yet */
     uint32_t section_lines[SECTIONS_MAX];
+    bb_config_access access;
 } reader;
 
 /* A key that we have read, while its value is being read. */
@@ -376,6 +381,108 @@ static void read_listeners(reader *r)
                               "this machine only");
 }
 
+/* --- access rules and groups */
+
+/* A word, or nothing between quotes: the name of those who gave none. */
+static bool at_word(const reader *r)
+{
+    return at(r, YAML_SCALAR_EVENT) && !at_nothing(r);
+}
+
+static void read_rule_value(reader *r, const bb_option *option)
+{
+    char text[BB_CONFIG_SHOWN_MAX + 2], allowed[BB_OPTION_TEXT_MAX];
+    bool comment = option->type == BB_OPTION_TOPICS && at_nothing(r);
+    if (at_word(r))
+        bb_config_rule_value(&r->access, option, scalar_of_event(r), place_of_event(r));
+    else
+        bb_config_problem_add(r->report, place_of_event(r), "access: %s: found %s, allowed is %s%s", option->name,
+                              found(r, text), bb_option_allowed(option, allowed),
+                              comment ? "; a topic that starts with # needs quotes" : "");
+    skip_value(r);
+}
+
+static void read_rule_key(reader *r)
+{
+    key k;
+    if (!read_key(r, &k))
+        return;
+    const bb_option *option = NULL;
+    for (size_t i = 0; i < bb_rule_option_count; i++)
+        if (bb_span_equal(key_span(&k), bb_span_text(bb_rule_options[i].name)))
+            option = &bb_rule_options[i];
+    if (!option)
+        report_unknown(r, &k, "access", bb_rule_options, bb_rule_option_count);
+    if (!option || !bb_config_rule_key(&r->access, option, k.place)) {
+        skip_value(r);
+    } else if (!at(r, YAML_SEQUENCE_START_EVENT) || option->type < BB_OPTION_ACTIONS) {
+        read_rule_value(r, option);
+    } else {
+        next(r);
+        if (at(r, YAML_SEQUENCE_END_EVENT)) /* it would mean: of nobody; or, without the key, of everybody */
+            bb_config_problem_add(r->report, place_of_event(r), "access: %s: the list is empty", option->name);
+        for (; !r->broken && !at(r, YAML_SEQUENCE_END_EVENT); next(r))
+            read_rule_value(r, option);
+    }
+}
+
+static void read_rule(reader *r)
+{
+    char text[BB_CONFIG_SHOWN_MAX + 2];
+    if (!at(r, YAML_MAPPING_START_EVENT)) {
+        bb_config_problem_add(r->report, place_of_event(r),
+                              "access: found %s, allowed is a rule like {allow: publish, topic: site/#}",
+                              found(r, text));
+        skip_value(r);
+        return;
+    }
+    bb_config_rule_begin(&r->access, place_of_event(r));
+    for (next(r); !r->broken && !at(r, YAML_MAPPING_END_EVENT); next(r))
+        read_rule_key(r);
+    if (!r->broken)
+        bb_config_rule_end(&r->access);
+}
+
+static void read_group(reader *r)
+{
+    key k;
+    char text[BB_CONFIG_SHOWN_MAX + 2];
+    if (!read_key(r, &k))
+        return;
+    bb_config_group(&r->access, key_span(&k), k.place);
+    bool list = at(r, YAML_SEQUENCE_START_EVENT);
+    if (list)
+        next(r);
+    while (!r->broken && !(list && at(r, YAML_SEQUENCE_END_EVENT))) {
+        if (at_word(r))
+            bb_config_group_member(&r->access, scalar_of_event(r), place_of_event(r));
+        else
+            bb_config_problem_add(r->report, place_of_event(r), "groups: found %s, allowed is a list of user names",
+                                  found(r, text));
+        skip_value(r);
+        if (!list)
+            return;
+        next(r);
+    }
+}
+
+/* The list of rules, or the map of groups. */
+static void read_access(reader *r, const bb_option *option)
+{
+    char text[BB_CONFIG_SHOWN_MAX + 2], allowed[BB_OPTION_TEXT_MAX];
+    bool groups = option->type == BB_OPTION_GROUPS;
+    yaml_event_type_t start = groups ? YAML_MAPPING_START_EVENT : YAML_SEQUENCE_START_EVENT;
+    yaml_event_type_t end = groups ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT;
+    if (at(r, start)) {
+        for (next(r); !r->broken && !at(r, end); next(r))
+            groups ? read_group(r) : read_rule(r);
+    } else if (!at_nothing(r) && !(at_word(r) && bb_is_word(scalar_of_event(r), "none"))) {
+        bb_config_problem_add(r->report, place_of_event(r), "%s: found %s, allowed is %s", option->name, found(r, text),
+                              bb_option_allowed(option, allowed));
+        skip_value(r);
+    }
+}
+
 /* --- the file */
 
 static void read_option(reader *r, const key *k, const bb_option *option)
@@ -384,6 +491,8 @@ static void read_option(reader *r, const key *k, const bb_option *option)
         skip_value(r);
     else if (option->type == BB_OPTION_LISTENERS)
         read_listeners(r);
+    else if (option->type == BB_OPTION_ACCESS || option->type == BB_OPTION_GROUPS)
+        read_access(r, option);
     else
         read_value(r, option, r->settings);
 }
@@ -493,7 +602,9 @@ void bb_config_read_yaml(const char *name, bb_span yaml, bb_settings *settings, 
         return;
     }
     yaml_parser_set_input_string(&r.yaml, yaml.data ? yaml.data : (const uint8_t *)"", yaml.len);
+    bb_config_access_begin(&r.access, name, report);
     read_document(&r);
+    bb_config_access_end(&r.access, settings);
     yaml_event_delete(&r.event);
     yaml_parser_delete(&r.yaml);
 }

@@ -1,6 +1,8 @@
 /* facts.c - what the brokers tell, as lines of the log. Everything a peer can cause at will is limited in rate. */
 #include "server/inside.h"
 
+enum { RULE_TEXT_MAX = 256 }; /* "FILE:LINE"; of a longer path the log shows the start */
+
 static const char *version_name(uint8_t version)
 {
     switch (version) {
@@ -48,9 +50,23 @@ static size_t put_filter_facts(const bb_connection *c, bb_fact_kind kind, filter
     return n;
 }
 
+/* Which access rule denied it: "busbard.yaml:12"; where it was none of them: nothing. */
+static bb_kv decided_by(const bb_fact *fact, char *buffer, size_t cap)
+{
+    if (!fact->rules)
+        return BB_KV_END;
+    if (!fact->rule)
+        return BB_KV_TEXT("rule", "no rule matches");
+    bb_text text = bb_text_on(buffer, cap);
+    bb_text_put(&text, bb_rules_file(fact->rules));
+    bb_text_puts(&text, ":");
+    bb_text_put_u64(&text, fact->rule->line);
+    return BB_KV_SPAN("rule", bb_text_span(&text));
+}
+
 static void link_fact(bb_log *log, bb_log_level level, const char *event, const bb_fact *fact)
 {
-    char peer[BB_ADDRESS_TEXT_MAX];
+    char peer[BB_ADDRESS_TEXT_MAX], rule[RULE_TEXT_MAX];
     const bb_link *link = fact->link;
     const bb_connection *connection = bb_connection_of(link);
     bb_kv pairs[PAIRS_MAX];
@@ -68,6 +84,8 @@ static void link_fact(bb_log *log, bb_log_level level, const char *event, const 
         pairs[n++] = BB_KV_U64("offset", fact->fault->offset);
     }
     pairs[n++] = BB_KV_TEXT("listener", connection->listener->text);
+    if (fact->rules)
+        pairs[n++] = decided_by(fact, rule, sizeof rule);
     if (connection->filtered)
         n = put_filter_facts(connection, fact->kind, &texts, pairs, n);
     bb_log_write(log, level, event, pairs, n);
@@ -75,9 +93,10 @@ static void link_fact(bb_log *log, bb_log_level level, const char *event, const 
 
 static void topic_fact(bb_log *log, bb_log_level level, const char *event, const bb_fact *fact)
 {
+    char rule[RULE_TEXT_MAX];
     bb_log_limited(log, level, event, BB_KV_SPAN("client", fact->client_id), BB_KV_SPAN("topic", fact->topic),
                    BB_KV_REASON(fact->status), BB_KV_TEXT("text", bb_status_text(fact->status)),
-                   BB_KV_U64("count", fact->count), BB_KV_END);
+                   BB_KV_U64("count", fact->count), decided_by(fact, rule, sizeof rule), BB_KV_END);
 }
 
 void bb_server_fact(bb_server *server, const bb_fact *fact)
@@ -98,6 +117,9 @@ void bb_server_fact(bb_server *server, const bb_fact *fact)
         return;
     case BB_FACT_SUBSCRIBE_REFUSED:
         topic_fact(log, BB_LOG_WARNING, "subscribe.refused", fact);
+        return;
+    case BB_FACT_SUBSCRIPTION_ENDED:
+        topic_fact(log, BB_LOG_WARNING, "subscription.ended", fact);
         return;
     case BB_FACT_DROPPED:
         topic_fact(log, BB_LOG_WARNING, "message.dropped", fact);

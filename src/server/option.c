@@ -33,6 +33,10 @@ const bb_option bb_options[] = {
      .help = "Send in batches through io_uring; `auto`: where the kernel allows it, `on`: do not start without it."},
     {"", "anonymous", BB_OPTION_YES_NO, NOW, IN(anonymous),
      .help = "Clients may connect without a user name."},
+    {"", "access", BB_OPTION_ACCESS, NOW, IN(rules),
+     .help = "Who may publish what, and subscribe to what: the first rule that fits decides. Without rules, everybody may."},
+    {"", "groups", BB_OPTION_GROUPS, NOW, IN(rules),
+     .help = "Groups of users, for access rules: `groups: {operators: [anna, ben]}`."},
     {"", "shutdown_timeout", BB_OPTION_TIME_S, NOW, IN(shutdown_timeout_s), BETWEEN(0, BB_HOUR_S),
      .help = "How long clients have to take leave when the broker stops."},
 
@@ -155,6 +159,25 @@ const bb_option bb_listener_options[] = {
      .help = "Clients that return may take up their TLS session and spare both ends most of the work."},
 };
 
+const bb_option bb_rule_options[] = { /* in the order of rule_key in config_access.c */
+    {"access", "allow", BB_OPTION_ACTIONS, NOW, .help = "What the rule allows."},
+    {"access", "deny", BB_OPTION_ACTIONS, NOW, .help = "What the rule denies; a rule has one of the two."},
+    {"access", "user", BB_OPTION_NAMES, NOW,
+     .help = "User name; `NAME*`: any that starts so, `\"*\"`: any, `\"\"`: of those who gave none."},
+    {"access", "group", BB_OPTION_NAMES, NOW, .help = "The user is in this group."},
+    {"access", "client", BB_OPTION_NAMES, NOW, .help = "Client id, or `START*`."},
+    {"access", "address", BB_OPTION_PREFIXES, NOW, .help = "Where the client connects from."},
+    {"access", "listener", BB_OPTION_NAMES, NOW,
+     .help = "The listener that it connects to, as `--check` and the log name it: `tls://0.0.0.0:8883`."},
+    {"access", "topic", BB_OPTION_TOPICS, NOW,
+     .help = "A filter in which `%u` is the user name and `%c` the client id. Without this key: all topics."},
+    {"access", "qos", BB_OPTION_NUMBER, NOW, .offset = 0, .width = 1, BETWEEN(0, 2),
+     .help = "The highest QoS that the rule allows."},
+    {"access", "retain", BB_OPTION_YES_NO, NOW, .offset = 0, .width = 1,
+     .help = "Only messages with the retain flag, or only those without."},
+    {"access", "will", BB_OPTION_YES_NO, NOW, .offset = 0, .width = 1, .help = "Only wills, or only what is not a will."},
+};
+
 const bb_option_section bb_option_sections[] = {
     {"limits", "What one broker, client, session and packet may take. Who asks for more is refused with a reason."},
     {"features", "What is offered to clients. MQTT 5.0 clients are told what is switched off."},
@@ -166,6 +189,7 @@ const bb_option_section bb_option_sections[] = {
 
 const size_t bb_option_count = sizeof bb_options / sizeof bb_options[0];
 const size_t bb_listener_option_count = sizeof bb_listener_options / sizeof bb_listener_options[0];
+const size_t bb_rule_option_count = sizeof bb_rule_options / sizeof bb_rule_options[0];
 const size_t bb_option_section_count = sizeof bb_option_sections / sizeof bb_option_sections[0];
 
 const bb_option *bb_option_find(const char *section, bb_span name)

@@ -23,6 +23,12 @@ typedef enum bb_option_type {
     BB_OPTION_MODE,      /* permissions of a file, in octal: 0660 */
     BB_OPTION_ADDRESS,   /* char[BB_ADDRESS_MAX]: a numeric address */
     BB_OPTION_LISTENERS, /* the list of listeners; each element has rows of its own */
+    BB_OPTION_ACCESS,    /* bb_rules *, counted: the list of access rules; each element has rows of its own */
+    BB_OPTION_GROUPS,    /* groups of users: a part of what BB_OPTION_ACCESS stands for */
+    BB_OPTION_ACTIONS,   /* from here on: of an access rule, one or a list */
+    BB_OPTION_NAMES,
+    BB_OPTION_PREFIXES,
+    BB_OPTION_TOPICS,
 } bb_option_type;
 
 typedef struct bb_option {
@@ -48,6 +54,8 @@ extern const bb_option bb_options[];
 extern const size_t bb_option_count;
 extern const bb_option bb_listener_options[]; /* keys of one listener */
 extern const size_t bb_listener_option_count;
+extern const bb_option bb_rule_options[]; /* keys of one access rule */
+extern const size_t bb_rule_option_count;
 extern const bb_option_section bb_option_sections[]; /* all but the top of the file */
 extern const size_t bb_option_section_count;
 

@@ -116,6 +116,24 @@ char *bb_option_allowed(const bb_option *option, char text[BB_OPTION_TEXT_MAX])
     case BB_OPTION_LISTENERS:
         add(&out, "a list of addresses with ports, each like 127.0.0.1:1883 or \"[::1]:1883\"");
         break;
+    case BB_OPTION_ACCESS:
+        add(&out, "a list of rules, or none");
+        break;
+    case BB_OPTION_GROUPS:
+        add(&out, "names, each with a list of user names, or none");
+        break;
+    case BB_OPTION_ACTIONS:
+        add(&out, "publish, subscribe or all");
+        break;
+    case BB_OPTION_NAMES:
+        add(&out, "a name, or a list of them");
+        break;
+    case BB_OPTION_PREFIXES:
+        add(&out, "an address like 192.0.2.1 or a prefix like 10.0.0.0/8 or fd00::/8, or a list of them");
+        break;
+    case BB_OPTION_TOPICS:
+        add(&out, "a topic pattern like site/%%u/#, or a list of them");
+        break;
     }
     if (option->word)
         add(&out, ", or %s", option->word);
@@ -374,12 +392,31 @@ static void add_text(buffer *out, const bb_option *option, const char *text)
         add(out, "%s%.*s", first ? "" : ", ", (int)line.len, (const char *)line.data);
 }
 
+static bb_rules *rules_at(const bb_option *option, const void *base)
+{
+    bb_rules *rules;
+    memcpy(&rules, (const uint8_t *)base + option->offset, sizeof rules);
+    return rules;
+}
+
+static void add_count(buffer *out, uint32_t count, const char *what)
+{
+    if (count)
+        add(out, "%u %s%s", count, what, count == 1 ? "" : "s");
+    else
+        add(out, "none");
+}
+
 char *bb_option_value(const bb_option *option, const void *base, char *text, size_t cap)
 {
     buffer out = {text, 0, cap};
     text[0] = '\0';
     if (option->type == BB_OPTION_LISTENERS)
         add_listeners(&out, base);
+    else if (option->type == BB_OPTION_ACCESS)
+        add_count(&out, rules_at(option, base) ? bb_rules_count(rules_at(option, base)) : 0, "rule");
+    else if (option->type == BB_OPTION_GROUPS)
+        add_count(&out, rules_at(option, base) ? bb_rules_groups(rules_at(option, base)) : 0, "group");
     else if (option->type == BB_OPTION_ADDRESS)
         add(&out, "%s", (const char *)base + option->offset);
     else if (bb_option_is_text(option))
@@ -413,6 +450,10 @@ bool bb_option_equal(const bb_option *option, const void *a, const void *b)
         return same_text(const_path_at(option, a), const_path_at(option, b));
     if (option->type == BB_OPTION_ADDRESS)
         return strcmp((const char *)a + option->offset, (const char *)b + option->offset) == 0;
+    if (option->type == BB_OPTION_ACCESS)
+        return bb_rules_equal(rules_at(option, a), rules_at(option, b));
+    if (option->type == BB_OPTION_GROUPS)
+        return true; /* compared as a part of the rules */
     return load(option, a) == load(option, b);
 }
 
@@ -433,6 +474,14 @@ static bool copy_listeners(bb_settings *to, const bb_settings *from)
 
 bool bb_option_copy(const bb_option *option, bb_settings *to, const bb_settings *from)
 {
+    if (option->type == BB_OPTION_GROUPS)
+        return true;
+    if (option->type == BB_OPTION_ACCESS) {
+        bb_rules *rules = bb_rules_ref(from->rules);
+        bb_rules_unref(to->rules);
+        to->rules = rules;
+        return true;
+    }
     if (option->type == BB_OPTION_LISTENERS)
         return copy_listeners(to, from);
     if (!bb_option_is_text(option)) {

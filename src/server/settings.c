@@ -62,6 +62,7 @@ void bb_settings_deinit(bb_settings *settings)
 {
     free_listeners(settings->listeners, settings->listener_count);
     free(settings->log.file);
+    bb_rules_unref(settings->rules);
     *settings = (bb_settings){.listeners = NULL};
 }
 
@@ -69,6 +70,7 @@ bool bb_settings_copy(const bb_settings *settings, bb_settings *out)
 {
     bb_settings copy = *settings;
     copy.listeners = copy_listeners(settings->listeners, settings->listener_count);
+    copy.rules = bb_rules_ref(settings->rules);
     copy.log.file = settings->log.file ? strdup(settings->log.file) : NULL;
     if (!copy.listeners)
         copy.listener_count = 0;

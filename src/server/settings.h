@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auth/auth.h"
 #include "base/check.h"
 #include "base/span.h"
 #include "broker/limits.h"
@@ -70,6 +71,7 @@ typedef struct bb_settings {
     uint32_t workers;           /* 0: as many as there are cores for us; see bb_settings_workers */
     bb_uring_mode io_uring;
     bool anonymous;              /* clients without a user name may connect */
+    bb_rules *rules;             /* who may do what, counted; NULL: everybody may everything */
     uint32_t shutdown_timeout_s; /* for clients to take leave */
     uint32_t sys_interval_s;     /* between two rounds of $SYS; 0: no $SYS */
     bb_limits limits;

@@ -45,6 +45,14 @@ static void port_fact(void *shell, const bb_fact *fact)
     bb_server_fact(((bb_worker *)shell)->server, fact);
 }
 
+static void port_peer(void *shell, const bb_link *link, bb_identity *out)
+{
+    (void)shell;
+    const bb_connection *connection = bb_connection_of(link);
+    bb_address_ip(&connection->peer, out->ip);
+    out->listener = bb_span_text(connection->listener->text);
+}
+
 static void *port_post_reserve(void *shell, unsigned to, size_t size)
 {
     bb_worker *worker = shell;
@@ -296,14 +304,17 @@ static void take_settings(bb_worker *worker)
     pthread_mutex_lock(&server->settings_mutex);
     worker->limits = server->settings.limits;
     worker->sys_interval_s = server->settings.sys_interval_s;
-    bb_auth auth = {.anonymous = server->settings.anonymous};
+    bb_rules *before = worker->rules;
+    worker->rules = bb_rules_ref(server->settings.rules);
+    const bb_auth auth = {.anonymous = server->settings.anonymous, .rules = worker->rules};
     pthread_mutex_unlock(&server->settings_mutex);
     worker->settings_seen = number;
     if (worker->broker) {
         bb_broker_set_limits(worker->broker, &worker->limits);
-        bb_broker_set_auth(worker->broker, &auth);
+        bb_broker_set_auth(worker->broker, &auth, bb_loop_now(&worker->loop));
         update_listeners(worker);
     }
+    bb_rules_unref(before);
 }
 
 static bb_time earlier(bb_time a, bb_time b)
@@ -441,6 +452,7 @@ bool bb_worker_connect(bb_worker *worker)
         .shell = worker,
         .random = port_random,
         .fact = port_fact,
+        .peer = port_peer,
         .post_reserve = port_post_reserve,
         .post_commit = port_post_commit,
         .retain_store = port_retain_store,
@@ -452,7 +464,7 @@ bool bb_worker_connect(bb_worker *worker)
         .drain = port_drain,
         .catch_up = port_catch_up,
     };
-    const bb_auth auth = {.anonymous = server->settings.anonymous};
+    const bb_auth auth = {.anonymous = server->settings.anonymous, .rules = worker->rules};
     const bb_broker_options options = {
         .mem = &worker->mem,
         .limits = &worker->limits,
@@ -513,6 +525,7 @@ void bb_worker_deinit(bb_worker *worker)
 {
     drop_pending(worker);
     bb_broker_free(worker->broker);
+    bb_rules_unref(worker->rules);
     bb_retain_cursor_deinit(&worker->sweep_cursor, &worker->mem);
     bb_inbox_deinit(&worker->inbox);
     bb_outbox_deinit(&worker->outbox);

@@ -56,6 +56,7 @@ typedef struct bb_worker {
     bb_item *pending_item;
     bb_pressure pressure;
     uint32_t settings_seen;
+    bb_rules *rules; /* that its broker goes by, counted */
     bb_limits limits;
     uint32_t sys_interval_s;
     bool stopping;

@@ -97,6 +97,17 @@ void bb_address_put(const bb_address *address, bb_text *text)
     bb_text_put_u64(text, address->port);
 }
 
+void bb_address_ip(const bb_address *address, uint8_t ip[16])
+{
+    memset(ip, 0, IPV6_BYTES);
+    if (address->family == BB_FAMILY_IPV6) {
+        memcpy(ip, address->ip, IPV6_BYTES);
+    } else if (address->family == BB_FAMILY_IPV4) {
+        memcpy(ip, mapped_prefix, sizeof mapped_prefix);
+        memcpy(ip + sizeof mapped_prefix, address->ip, IPV4_BYTES);
+    }
+}
+
 size_t bb_address_to_system(const bb_address *address, struct sockaddr_storage *out)
 {
     memset(out, 0, sizeof *out);

@@ -41,6 +41,9 @@ BB_MUST_USE const char *bb_address_parse(bb_span text, bb_address *out);
 /* Append the text of `address`; "unknown" for BB_FAMILY_NONE. */
 void bb_address_put(const bb_address *address, bb_text *text);
 
+/* Its 16 bytes as an IPv6 address, ::ffff:a.b.c.d for IPv4; zeros where there is none. */
+void bb_address_ip(const bb_address *address, uint8_t ip[16]);
+
 /* To and from the system's form. An IPv4 address mapped into IPv6 comes out as IPv4; other families as BB_FAMILY_NONE.
  */
 size_t bb_address_to_system(const bb_address *address, struct sockaddr_storage *out);
