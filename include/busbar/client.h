@@ -297,9 +297,10 @@ typedef struct bb_client_message_event {
     bb_span properties; /* as they came, for bb_property_find: response topic, subscription identifiers ... */
     uint8_t qos;
     bool retain, dup;
-    uint32_t size;   /* bytes of the whole payload */
-    uint32_t offset; /* of this piece in it: 0 for the first; offset + payload.len == size for the last */
-    bb_span payload; /* this piece */
+    uint16_t packet_id; /* 0 with QoS 0; for people who follow a message from log to log */
+    uint32_t size;      /* bytes of the whole payload */
+    uint32_t offset;    /* of this piece in it: 0 for the first; offset + payload.len == size for the last */
+    bb_span payload;    /* this piece */
 } bb_client_message_event;
 
 /* PUBLISHED: a message of QoS 1 or 2 was acknowledged, or refused: a code of 0x80 or more; it is out of the store.
@@ -327,7 +328,7 @@ typedef struct bb_client {
     const bb_client_options *options;
     uint8_t state, cause, code, answer, answer_code, redirects, stop_code, send_dup;
     bool send_begun;
-    uint16_t flags, quota, send_id, sent_until, next_id, stream_id, message_id, answer_id, birth_id;
+    uint16_t flags, quota, send_id, sent_until, next_id, stream_id, answer_id, birth_id;
     uint16_t subscribe_first, subscribe_left;
     size_t in_start, in_end, in_kept, out_start, out_end;
     uint32_t message_left;

@@ -89,7 +89,7 @@ static client_step give_piece(bb_client *client, bb_client_event *event)
         client->in_kept = 0;
         client->flags &= ~CLIENT_DISCARD;
         if (message->qos > 0)
-            bb_client_owe(client, message->qos == 1 ? BB_PUBACK : BB_PUBREC, client->message_id, 0x00);
+            bb_client_owe(client, message->qos == 1 ? BB_PUBACK : BB_PUBREC, message->packet_id, 0x00);
     } else if (here == 0) {
         return STEP_NOTHING;
     }
@@ -119,7 +119,7 @@ static bb_status begin_message(bb_client *client, client_packet *packet)
     message->retain = packet->header.flags & 1;
     message->dup = packet->header.flags >> 3 & 1;
     message->size = client->message_left = packet->header.remaining - (uint32_t)packet->payload_offset;
-    client->message_id = packet->packet_id;
+    message->packet_id = packet->packet_id;
     client->in_kept = client->in_start += packet->header.size + packet->payload_offset;
     return BB_OK;
 }

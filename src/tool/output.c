@@ -32,6 +32,7 @@ static void print(bb_output *o, const bb_client_message_event *piece, bb_span pa
     o->message.qos = piece->qos;
     o->message.retain = piece->retain;
     o->message.dup = piece->dup;
+    o->message.packet_id = piece->packet_id;
     if (!bb_format_print(o->to, o->format, &o->message, o->pretty))
         bb_say("a payload is not valid JSON, on topic %s", bb_say_shown(piece->topic, topic));
     if (!o->no_newline)

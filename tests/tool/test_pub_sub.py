@@ -83,6 +83,7 @@ SUBSCRIBE = {
     "json_311": ["-V", "mqttv311", "-F", "%j"],
     "pretty": ["-V", "5", "-F", "%j", "--pretty"],
     "json_payload": ["-F", "%J"],
+    "packet_id": ["-q", "1", "-F", "%m %05m %-5m|"],
     "time": ["-F", "%I @Y-@m-@d"],
     "filter_out": ["-T", "+/text", "-v"],
     "retained_only": ["--retained-only", "-v"],
@@ -100,7 +101,7 @@ def test_the_same_command_line_prints_the_same(server, name, top):
             "properties": ["x", "-q", "2", "--content-type", "text/plain", "--response-topic", "re/sp", "--correlation-data",
                            "c d", "--utf8", "--user-property", "a=b", "--user-property", "c=d"]}.items():
         run("pub", *server.to, "-r", "-q", "1", f"{top}/{topic}", *words)
-    single = {"json_payload": "json", "no_newline": "text", "both": "text", "pretty": "properties"}.get(name)
+    single = {"json_payload": "json", "no_newline": "text", "both": "text", "pretty": "properties", "packet_id": "text"}.get(name)
     count = 1 if single else 4 if name == "filter_out" else 5
     options = [*SUBSCRIBE[name], "-t", f"{top}/{single or '#'}"]
     if "-F" in options and "-q" not in options:
