@@ -13,7 +13,7 @@
 #include "tool/say.h"
 #include "transport/tls.h"
 
-enum { DAY_S = 86400, SOON_DAYS = 14, SLOW_US = 1000000, SAMPLE_MS = 2000, SYS_MS = 500 };
+enum { DAY_S = 86400, SLOW_US = 1000000 };
 
 /* --- options */
 

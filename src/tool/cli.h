@@ -120,7 +120,7 @@ void bb_cli_release(const bb_cli_command *command, void *settings);
  * which names what was found and what is expected, but not the option. */
 bool bb_cli_set(const bb_cli_option *option, void *base, const char *text, char error[BB_CLI_ERROR_MAX]);
 
-/* The row's name as people write it: "--qos". */
+/* Does a value follow the option? */
 static inline bool bb_cli_has_value(const bb_cli_option *option)
 {
     return option->type != BB_CLI_FLAG;

@@ -247,7 +247,7 @@ static void print_subscription_id(printer *p, const piece *how)
 /* --- the table of them */
 
 typedef struct conversion {
-    const char *letter, *name;
+    const char *letter, *name; /* "%t" or ""; "topic" */
     void (*print)(printer *p, const piece *how);
 } conversion;
 
@@ -261,7 +261,8 @@ static const conversion *find(const piece *wanted)
 {
     for (size_t i = 0; i < sizeof conversions / sizeof *conversions; i++) {
         const conversion *row = &conversions[i];
-        if (wanted->letter ? row->letter[0] == wanted->letter : bb_span_equal(bb_span_text(row->name), wanted->text))
+        bool by_letter = row->letter[0] && row->letter[1] == wanted->letter;
+        if (wanted->letter ? by_letter : bb_span_equal(bb_span_text(row->name), wanted->text))
             return row;
     }
     return NULL;

@@ -27,31 +27,32 @@ typedef struct bb_received {
     bool retain, dup;
 } bb_received;
 
-#define BB_FORMAT_MAP(X) /* letter ("": none), name, its function in format.c, text for the manual */          \
-    X("t", "topic", topic, "the topic")                                                                        \
-    X("p", "payload", payload, "the payload, byte for byte")                                                   \
-    X("l", "length", length, "the length of the payload in bytes")                                             \
-    X("x", "hex", hex, "the payload as hexadecimal numbers, small letters")                                    \
-    X("X", "HEX", hex_capital, "the same with capitals")                                                       \
-    X("", "base64", base64, "the payload in base64")                                                           \
-    X("q", "qos", qos, "the QoS")                                                                              \
-    X("r", "retain", retain, "1 for a message that was retained, else 0")                                      \
-    X("", "dup", dup, "1 for a message that may have come before, else 0")                                     \
-    X("m", "packet-id", packet_id, "the packet identifier; 0 with QoS 0")                                      \
-    X("j", "json", json, "one JSON object with time, topic, QoS, properties and payload")                      \
-    X("J", "json-payload", json_payload, "the same, with a payload that is JSON itself, unquoted")             \
-    X("", "json-pretty", json_pretty, "the object over several lines")                                         \
-    X("I", "time", time, "when it arrived: 2026-08-10T09:47:38+0100")                                          \
-    X("U", "unix-time", unix_time, "when it arrived: seconds since 1970, with nanoseconds")                    \
-    X("A", "topic-alias", topic_alias, "the topic alias, if there is one")                                     \
-    X("C", "content-type", content_type, "the content type, if there is one")                                  \
-    X("D", "correlation-data", correlation_data, "the correlation data, byte for byte")                        \
-    X("", "correlation-hex", correlation_hex, "the same as hexadecimal numbers")                               \
-    X("E", "expiry", expiry, "what is left of the message expiry interval, in seconds")                        \
-    X("F", "payload-format", payload_format, "the payload format indicator: 1 says that the payload is UTF-8") \
-    X("P", "user-properties", user_properties, "the user properties: `name:value name:value`")                 \
-    X("R", "response-topic", response_topic, "where a response is expected, if one is")                        \
-    X("S", "subscription-id", subscription_id, "the subscription identifier, if there is one")
+#define BB_FORMAT_MAP(                                                                                          \
+    X) /* letter, with its percent sign ("": none), name, its function in format.c, text for the manual */      \
+    X("%t", "topic", topic, "the topic")                                                                        \
+    X("%p", "payload", payload, "the payload, byte for byte")                                                   \
+    X("%l", "length", length, "the length of the payload in bytes")                                             \
+    X("%x", "hex", hex, "the payload as hexadecimal numbers, small letters")                                    \
+    X("%X", "HEX", hex_capital, "the same with capitals")                                                       \
+    X("", "base64", base64, "the payload in base64")                                                            \
+    X("%q", "qos", qos, "the QoS")                                                                              \
+    X("%r", "retain", retain, "1 for a message that was retained, else 0")                                      \
+    X("", "dup", dup, "1 for a message that may have come before, else 0")                                      \
+    X("%m", "packet-id", packet_id, "the packet identifier; 0 with QoS 0")                                      \
+    X("%j", "json", json, "one JSON object with time, topic, QoS, properties and payload")                      \
+    X("%J", "json-payload", json_payload, "the same, with a payload that is JSON itself, unquoted")             \
+    X("", "json-pretty", json_pretty, "the object over several lines")                                          \
+    X("%I", "time", time, "when it arrived: 2026-08-10T09:47:38+0100")                                          \
+    X("%U", "unix-time", unix_time, "when it arrived: seconds since 1970, with nanoseconds")                    \
+    X("%A", "topic-alias", topic_alias, "the topic alias, if there is one")                                     \
+    X("%C", "content-type", content_type, "the content type, if there is one")                                  \
+    X("%D", "correlation-data", correlation_data, "the correlation data, byte for byte")                        \
+    X("", "correlation-hex", correlation_hex, "the same as hexadecimal numbers")                                \
+    X("%E", "expiry", expiry, "what is left of the message expiry interval, in seconds")                        \
+    X("%F", "payload-format", payload_format, "the payload format indicator: 1 says that the payload is UTF-8") \
+    X("%P", "user-properties", user_properties, "the user properties: `name:value name:value`")                 \
+    X("%R", "response-topic", response_topic, "where a response is expected, if one is")                        \
+    X("%S", "subscription-id", subscription_id, "the subscription identifier, if there is one")
 
 enum { BB_FORMAT_ERROR_MAX = 160 };
 

@@ -97,8 +97,8 @@ static void print_option(FILE *to, const bb_cli_command *command, const bb_cli_o
     if (option->heading)
         fprintf(to, "\n%s:\n", option->heading);
     char head[256], help[TEXT_MAX], value[BB_HELP_VALUE_MAX], letter[] = {'-', option->letter, ',', '\0'};
-    snprintf(head, sizeof head, "  %3s --%s %s", option->letter ? letter : "", option->name,
-             bb_help_value(option, value));
+    snprintf(head, sizeof head, "  %3s --%s%s%s", option->letter ? letter : "", option->name,
+             bb_cli_has_value(option) ? " " : "", bb_help_value(option, value));
     if (option->initial)
         snprintf(help, sizeof help, "%s (default: %s)", option->help, option->initial);
     else

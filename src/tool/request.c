@@ -6,7 +6,7 @@
 #include "tool/commands.h"
 #include "tool/connection.h"
 #include "tool/message_options.h"
-#include "tool/output.h"
+#include "tool/print_options.h"
 #include "tool/publisher.h"
 #include "tool/say.h"
 #include "tool/stop.h"
@@ -18,14 +18,13 @@ enum { TOPIC_MAX = 512, CORRELATION_BYTES = 12 };
 typedef struct answer_options {
     uint64_t count; /* 0: all that come in time */
     uint64_t limit_us;
-    bool verbose, no_newline, json, pretty;
-    const char *format;
 } answer_options;
 
 typedef struct request_settings {
     const char *topic, *payload, *file;
     bool whole_input, null;
     answer_options answer;
+    bb_print_options print;
     bb_message_options message;
     bb_connection_options connection;
 } request_settings;
@@ -51,33 +50,11 @@ static const bb_cli_option answer_rows[] = {
      .help = "Wait for so many answers; 0: for all that come in time."},
     {"timeout", 'W', BB_CLI_TIME, IN_ANSWER(limit_us), .min = 0.001, .value = "TIME", .initial = "10",
      .help = "How long to wait for answers; then the exit code is 4 if there are too few."},
-    {"verbose", 'v', BB_CLI_FLAG, IN_ANSWER(verbose),
-     .help = "Print the topic before the payload."},
-    {"format", 'F', BB_CLI_TEXT, IN_ANSWER(format), .value = "FORMAT",
-     .help = "Print each answer like this; the manual of `busbar sub` lists what is possible."},
-    {"json", 0, BB_CLI_FLAG, IN_ANSWER(json),
-     .help = "Print each answer as a JSON object."},
-    {"pretty", 0, BB_CLI_FLAG, IN_ANSWER(pretty),
-     .help = "Print JSON over several lines."},
-    {"no-newline", 'N', BB_CLI_FLAG, IN_ANSWER(no_newline),
-     .help = "No end of line after an answer."},
 };
 // clang-format on
 
-static bool check_answer(void *settings, const bool *given, char *error)
-{
-    answer_options *o = settings;
-    char why[BB_FORMAT_ERROR_MAX];
-    if (o->json && !o->format)
-        o->format = "%j";
-    if (!o->format || bb_format_check(o->format, why))
-        return true;
-    snprintf(error, BB_CLI_ERROR_MAX, "--format: %s", why);
-    return false;
-}
-
 static const bb_cli_group what_group = {.title = "What", BB_CLI_ROWS(what_rows)};
-static const bb_cli_group answer_group = {.title = "Answers", BB_CLI_ROWS(answer_rows), .finish = check_answer};
+static const bb_cli_group answer_group = {.title = "Answers", BB_CLI_ROWS(answer_rows)};
 
 /* --- one run */
 
@@ -287,11 +264,7 @@ static int run_request(void *settings)
     bb_connection_prepare(&r.connection, &r.settings->connection, "request");
     r.connection.options.client.request_response_info = true;
     r.publisher = (bb_publisher){.connection = &r.connection, .inflight_max = 1};
-    r.output = (bb_output){.to = stdout,
-                           .format = answer->format,
-                           .verbose = answer->verbose,
-                           .pretty = answer->pretty,
-                           .no_newline = answer->no_newline};
+    r.output = bb_print_output(&r.settings->print);
     r.limit_us = r.connection.limit_us = bb_now_us() + answer->limit_us;
     int code = bb_connection_close(&r.connection, ask(&r));
     if (code == BB_EXIT_TIMEOUT)
@@ -321,6 +294,7 @@ const bb_cli_command bb_command_request = {
             {.name = NULL}},
     .groups = (const bb_cli_placed[]){{&what_group, 0},
                                       {&answer_group, offsetof(request_settings, answer)},
+                                      {&bb_print_group, offsetof(request_settings, print)},
                                       {&bb_message_group, offsetof(request_settings, message)},
                                       {&bb_connection_group, offsetof(request_settings, connection)},
                                       {NULL, 0}},

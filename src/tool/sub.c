@@ -4,17 +4,12 @@
 
 #include "tool/commands.h"
 #include "tool/connection.h"
-#include "tool/output.h"
+#include "tool/print_options.h"
 #include "tool/say.h"
 #include "tool/stop.h"
 #include "topic/topic.h"
 
 /* --- options */
-
-typedef struct print_options {
-    bool verbose, no_newline, json, pretty, hex, base64;
-    const char *format;
-} print_options;
 
 typedef struct end_options {
     uint64_t count; /* 0: without end */
@@ -31,7 +26,7 @@ typedef struct filter_options {
 
 typedef struct sub_settings {
     filter_options filter;
-    print_options print;
+    bb_print_options print;
     end_options end;
     bb_connection_options connection;
 } sub_settings;
@@ -39,7 +34,6 @@ typedef struct sub_settings {
 static const bb_cli_choice retain_handlings[] = {{"always", 0}, {"new", 1}, {"never", 2}, {NULL, 0}};
 
 #define IN_FILTER(member) BB_CLI_AT(filter_options, member)
-#define IN_PRINT(member) BB_CLI_AT(print_options, member)
 #define IN_END(member) BB_CLI_AT(end_options, member)
 
 // clang-format off
@@ -65,23 +59,6 @@ static const bb_cli_option filter_rows[] = {
      .help = "The broker puts this number on the messages of this subscription; `%S` shows it."},
     {"remove-retained", 0, BB_CLI_FLAG, IN_FILTER(remove_retained),
      .help = "Make the broker forget every retained message that is printed. Look first, without this option."},
-};
-static const bb_cli_option print_rows[] = {
-    {"verbose", 'v', BB_CLI_FLAG, IN_PRINT(verbose),
-     .help = "Print the topic before the payload."},
-    {"format", 'F', BB_CLI_TEXT, IN_PRINT(format), .value = "FORMAT",
-     .help = "Print each message like this: `%t` is the topic, `%p` the payload, `%{user-properties}` what its name "
-             "says; the manual lists all."},
-    {"json", 0, BB_CLI_FLAG, IN_PRINT(json),
-     .help = "Print each message as a JSON object; the same as `-F %j`."},
-    {"pretty", 0, BB_CLI_FLAG, IN_PRINT(pretty),
-     .help = "Print JSON over several lines."},
-    {"hex", 0, BB_CLI_FLAG, IN_PRINT(hex),
-     .help = "Print the payload as hexadecimal numbers."},
-    {"base64", 0, BB_CLI_FLAG, IN_PRINT(base64),
-     .help = "Print the payload in base64."},
-    {"no-newline", 'N', BB_CLI_FLAG, IN_PRINT(no_newline),
-     .help = "No end of line after a message; with one message, the payload as it is."},
 };
 static const bb_cli_option end_rows[] = {
     {"count", 'C', BB_CLI_NUMBER, IN_END(count), .min = 1, .value = "N",
@@ -114,29 +91,7 @@ static bool check_filters(void *settings, const bool *given, char *error)
     return true;
 }
 
-/* The shorthands, as formats. */
-static bool check_print(void *settings, const bool *given, char *error)
-{
-    print_options *o = settings;
-    char why[BB_FORMAT_ERROR_MAX];
-    if ((o->format != NULL) + o->json + o->hex + o->base64 > 1) {
-        snprintf(error, BB_CLI_ERROR_MAX, "only one of --format, --json, --hex and --base64 is possible");
-        return false;
-    }
-    if (o->json)
-        o->format = "%j";
-    else if (o->hex)
-        o->format = o->verbose ? "%t %x" : "%x";
-    else if (o->base64)
-        o->format = o->verbose ? "%t %{base64}" : "%{base64}";
-    if (!o->format || bb_format_check(o->format, why))
-        return true;
-    snprintf(error, BB_CLI_ERROR_MAX, "--format: %s", why);
-    return false;
-}
-
 static const bb_cli_group filter_group = {.title = "What", BB_CLI_ROWS(filter_rows), .finish = check_filters};
-static const bb_cli_group print_group = {.title = "How it is printed", BB_CLI_ROWS(print_rows), .finish = check_print};
 static const bb_cli_group end_group = {.title = "When to end", BB_CLI_ROWS(end_rows)};
 
 /* --- one run */
@@ -342,11 +297,7 @@ static void prepare(run *r)
     r->connection.reconnect = true;
     r->connection.options.client.subscriptions = r->subscriptions;
     r->connection.options.client.subscriptions_count = r->subscriptions_count;
-    r->output = (bb_output){.to = stdout,
-                            .format = s->print.format,
-                            .verbose = s->print.verbose,
-                            .pretty = s->print.pretty,
-                            .no_newline = s->print.no_newline};
+    r->output = bb_print_output(&s->print);
     r->limit_us = limit_us ? bb_now_us() + limit_us : UINT64_MAX;
     r->idle_us = UINT64_MAX;
     r->connection.limit_us = r->limit_us;
@@ -366,8 +317,8 @@ static int run_sub(void *settings)
     return code;
 }
 
-/* "%t %{topic}  the topic"; where there is no letter, an underscore-free blank stands for it. */
-#define ROW(letter, name, function, text) "`%{" name "}` " letter "  " text "\n"
+/* "%{topic} %t  the topic"; some have no letter. */
+#define ROW(letter, name, function, text) "`%{" name "}` `" letter "`  " text "\n"
 
 const bb_cli_command bb_command_sub = {
     .name = "sub",
@@ -384,7 +335,7 @@ const bb_cli_command bb_command_sub = {
                                             .help = "The same as `--topic`."},
                                            {.name = NULL}},
     .groups = (const bb_cli_placed[]){{&filter_group, offsetof(sub_settings, filter)},
-                                      {&print_group, offsetof(sub_settings, print)},
+                                      {&bb_print_group, offsetof(sub_settings, print)},
                                       {&end_group, offsetof(sub_settings, end)},
                                       {&bb_connection_group, offsetof(sub_settings, connection)},
                                       {NULL, 0}},
