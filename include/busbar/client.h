@@ -190,7 +190,7 @@ typedef struct bb_client_options {
     const bb_client_birth *birth;  /* NULL: none */
 
     /* Sent when the server has no session for us, and once after bb_client_init in any case (the server may have an old
-     * list). At most 1000. */
+     * list). At most 1000. The filters are not checked before they are sent. */
     const bb_client_subscription *subscriptions;
     size_t subscriptions_count;
 
@@ -396,7 +396,8 @@ BB_API bool bb_client_is_connected(const bb_client *client);
 /* ---- Publishing. */
 
 /* Publish a message. QoS 0: it goes to the `out` buffer, as a whole, or not at all; it needs a connection. QoS 1 and 2:
- * it goes to the store, with or without a connection, and BB_CLIENT_PUBLISHED tells when it was acknowledged. Order is
+ * it goes to the store, with or without a connection, and BB_CLIENT_PUBLISHED tells when it was acknowledged; one that
+ * is beyond what this server takes comes back so, too, with the code of the limit (0x95, 0x9A, 0x9B). Order is
  * kept among messages of QoS 1 and 2.
  * packet_id  written on OK: what BB_CLIENT_PUBLISHED will name, 0 with QoS 0; may be NULL. */
 BB_API bb_client_result bb_client_publish(bb_client *client, const bb_client_message *message, uint16_t *packet_id);

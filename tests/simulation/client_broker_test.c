@@ -1,5 +1,6 @@
 /* client_broker_test.c - libbusbar's client against busbard's broker, both without any input or output of their own,
- * over links that delay, split and cut, by a seeded random: a seed that fails, fails again.
+ * over links that delay, split and cut, and devices that lose power, by a seeded random: a seed that fails, fails
+ * again.
  *
  *     publisher ══ link ══ broker ══ link ══ subscriber
  *
@@ -179,6 +180,14 @@ static void handle(scene *s, peer *p, const bb_client_event *event)
     }
 }
 
+/* The store keeps what it has; everything else is forgotten. */
+static void power_is_lost(peer *p)
+{
+    BB_CHECK(bb_client_init(&p->client, &p->options) == BB_CLIENT_OK);
+    bb_client_restore(&p->client);
+    bb_client_start(&p->client);
+}
+
 static void peer_runs(scene *s, peer *p)
 {
     bb_client_event event;
@@ -187,6 +196,8 @@ static void peer_runs(scene *s, peer *p)
     if (p->linked && s->cuts_left > 0 && roll(s, 60) == 0) {
         s->cuts_left--;
         link_down(p);
+        if (roll(s, 3) == 0)
+            power_is_lost(p);
     }
     while (bb_client_next(&p->client, s->world.now, &event))
         handle(s, p, &event);
