@@ -483,6 +483,24 @@ static void large_messages_come_in_pieces(void **state)
     expect_event(&b, BB_CLIENT_MESSAGE);
 }
 
+static void a_large_message_behind_a_small_one_has_the_whole_buffer(void **state)
+{
+    bench b;
+    uint8_t small[240] = {0x30, 0xED, 1, 0, 1, 't'};
+    size_t room;
+    bench_init(&b, &bb_client_mqtt_311);
+    bench_connect(&b);
+    arrives_bytes(&b, bb_span_of(small, sizeof(small)));
+    arrives(&b, "\x30\xE8\7\0\5topicx");
+    expect_event(&b, BB_CLIENT_MESSAGE);
+    assert_int_equal(b.event.message.size, 234);
+    expect_event(&b, BB_CLIENT_MESSAGE);
+    assert_int_equal(b.event.message.size, 993);
+    assert_int_equal(b.event.message.payload.len, 1);
+    (void)bb_client_input(&b.client, &room);
+    assert_int_equal(room, 256 - 10); /* all but the head */
+}
+
 static void a_head_that_never_fits_ends_the_connection(void **state)
 {
     bench b;
@@ -644,6 +662,7 @@ int main(void)
         cmocka_unit_test(a_full_store_never_gives_a_message_twice),
         cmocka_unit_test(more_than_we_allowed_is_refused_3_3_4_9),
         cmocka_unit_test(large_messages_come_in_pieces),
+        cmocka_unit_test(a_large_message_behind_a_small_one_has_the_whole_buffer),
         cmocka_unit_test(a_head_that_never_fits_ends_the_connection),
         cmocka_unit_test(a_packet_above_our_maximum_is_refused_3_1_2_24),
         cmocka_unit_test(answers_wait_for_room),
