@@ -149,6 +149,7 @@ static void tell_progress(bb_lane *lane)
     atomic_store_explicit(&progress->acked, tally->acked, memory_order_relaxed);
     atomic_store_explicit(&progress->unique, tally->unique, memory_order_relaxed);
     atomic_store_explicit(&progress->received, tally->received, memory_order_relaxed);
+    atomic_store_explicit(&progress->cycles, tally->cycles, memory_order_relaxed);
     atomic_store_explicit(&progress->up, lane->up, memory_order_relaxed);
     atomic_store_explicit(&progress->moves, tally->received + tally->acked + tally->cycles + lane->up,
                           memory_order_relaxed);

@@ -135,7 +135,7 @@ typedef struct bb_tally {
 
 /* What the main thread looks at while a job runs; written once a turn. */
 typedef struct bb_progress {
-    _Atomic uint64_t sent, acked, unique, received, up, moves; /* moves: grows whenever something succeeded */
+    _Atomic uint64_t sent, acked, unique, received, cycles, up, moves; /* moves: grows whenever something succeeded */
     _Atomic bool idle; /* nothing is in flight, unsent, or yet to be published */
 } bb_progress;
 

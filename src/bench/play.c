@@ -17,6 +17,7 @@ bb_sums bb_play_sums(const bb_bench *bench)
         sums.acked += atomic_load_explicit(&progress->acked, memory_order_relaxed);
         sums.unique += atomic_load_explicit(&progress->unique, memory_order_relaxed);
         sums.received += atomic_load_explicit(&progress->received, memory_order_relaxed);
+        sums.cycles += atomic_load_explicit(&progress->cycles, memory_order_relaxed);
         sums.up += atomic_load_explicit(&progress->up, memory_order_relaxed);
         sums.moves += atomic_load_explicit(&progress->moves, memory_order_relaxed);
     }
@@ -26,7 +27,8 @@ bb_sums bb_play_sums(const bb_bench *bench)
 /* --- Jobs --------------------------------------------------------------------------------------------------------- */
 
 typedef struct progress_line {
-    uint64_t at_ns, received, sent;
+    uint64_t at_ns;
+    bb_sums sums;
 } progress_line;
 
 /* One line, written over again and again. */
@@ -37,11 +39,15 @@ static void show_progress(const bb_bench *bench, progress_line *line)
         return;
     double seconds = (double)(now_ns - line->at_ns) / NS_A_S;
     bb_sums sums = bb_play_sums(bench);
-    fprintf(stderr, "\r%6.1f s  %llu clients  sent %.0f/s  received %.0f/s (%llu)  ",
-            (double)(now_ns - bench->start_ns) / NS_A_S, (unsigned long long)sums.up,
-            (double)(sums.sent - line->sent) / seconds, (double)(sums.received - line->received) / seconds,
-            (unsigned long long)sums.received);
-    *line = (progress_line){now_ns, sums.received, sums.sent};
+    fprintf(stderr, "\r%6.1f s  ", (double)(now_ns - bench->start_ns) / NS_A_S);
+    if (bench->plan.scenario == BB_SCENARIO_CONNECT)
+        fprintf(stderr, "connections %.0f/s (%llu)  ", (double)(sums.cycles - line->sums.cycles) / seconds,
+                (unsigned long long)sums.cycles);
+    else
+        fprintf(stderr, "%llu clients  sent %.0f/s  received %.0f/s (%llu)  ", (unsigned long long)sums.up,
+                (double)(sums.sent - line->sums.sent) / seconds,
+                (double)(sums.received - line->sums.received) / seconds, (unsigned long long)sums.received);
+    *line = (progress_line){now_ns, sums};
 }
 
 static struct timespec soon(void)
@@ -58,8 +64,7 @@ static struct timespec soon(void)
 
 void bb_play(bb_bench *bench, bb_job job, bb_look look, void *context)
 {
-    bb_sums before = bb_play_sums(bench);
-    progress_line line = {bb_bench_clock_ns(), before.received, before.sent};
+    progress_line line = {bb_bench_clock_ns(), bb_play_sums(bench)};
     atomic_store(&bench->finish, atomic_load(&bench->failed));
     pthread_mutex_lock(&bench->lock);
     bench->job = job;

@@ -20,7 +20,7 @@ bb_tally bb_play_tally(const bb_bench *bench);
 
 /* The same while a job runs, as far as the lanes have told. */
 typedef struct bb_sums {
-    uint64_t sent, acked, unique, received, up, moves;
+    uint64_t sent, acked, unique, received, cycles, up, moves;
     bool idle; /* all lanes are */
 } bb_sums;
 
