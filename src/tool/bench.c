@@ -369,6 +369,7 @@ static int reach_and_run(bench_settings *settings)
                                   .dial = net->dial,
                                   .user_name = span_or_none(connection->user),
                                   .password = span_or_none(connection->password)};
+        target.dial.tcp = (bb_tcp_options){0}; /* no probes: they would cost the broker, and --patience ends the wait */
         target.spread = spread_of(&settings->bench, &target);
         code = run_against(settings, &target);
     } else {
