@@ -14,40 +14,52 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/folder.h"
 #include "store/migrate.h"
 #include "store/store_inside.h"
 
-enum { PATH_BYTES = 4096, LATE_BYTES = 64 * 1024 * 1024 };
+enum { LATE_BYTES = 64 * 1024 * 1024 };
 
-static int path_of(char out[PATH_BYTES], const bb_store *store, const char *name)
+int bb_folder_path(char out[BB_PATH_BYTES], const char *folder, const char *name)
 {
-    int len = snprintf(out, PATH_BYTES, "%s/%s", store->options.folder, name);
-    return len < PATH_BYTES ? 0 : ENAMETOOLONG;
+    int len = snprintf(out, BB_PATH_BYTES, "%s/%s", folder, name);
+    return len < BB_PATH_BYTES ? 0 : ENAMETOOLONG;
+}
+
+long bb_folder_owner(int fd)
+{
+    char owner[32] = "";
+    ssize_t len = pread(fd, owner, sizeof owner - 1, 0);
+    owner[len > 0 ? len : 0] = '\0';
+    return strtol(owner, NULL, 10);
 }
 
 /* The lock is the kernel's and goes with the process; the number in the file is for people. */
-static bb_store_status lock(bb_store *store, bb_store_error *error)
+bb_store_status bb_folder_lock(const char *folder, int *out, long *owner, bb_store_error *error)
 {
-    char path[PATH_BYTES], owner[32] = "";
-    int failed = path_of(path, store, "lock");
+    char path[BB_PATH_BYTES], own[32];
+    *owner = 0;
+    int failed = bb_folder_path(path, folder, "lock");
     int fd = failed ? -1 : open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return bb_store_fail_system(error, failed ? failed : errno, "open", path);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         failed = errno;
-        ssize_t len = pread(fd, owner, sizeof owner - 1, 0);
+        *owner = bb_folder_owner(fd);
         close(fd);
-        if (failed != EWOULDBLOCK)
-            return bb_store_fail_system(error, failed, "lock", path);
-        owner[len > 0 ? len : 0] = '\0';
-        return bb_store_fail(error, BB_STORE_IN_USE, "lock", 0,
-                             "the data folder %s is in use by process %ld: two brokers cannot share one",
-                             store->options.folder, strtol(owner, NULL, 10));
+        return failed != EWOULDBLOCK
+                   ? bb_store_fail_system(error, failed, "lock", path)
+                   : bb_store_fail(error, BB_STORE_IN_USE, "lock", 0,
+                                   "the data folder %s is in use by process %ld: two brokers cannot share one", folder,
+                                   *owner);
     }
-    store->lock_file = fd;
-    int len = snprintf(owner, sizeof owner, "%ld\n", (long)getpid());
-    if (ftruncate(fd, 0) != 0 || pwrite(fd, owner, (size_t)len, 0) != len)
-        return bb_store_fail_system(error, errno, "write to", path);
+    int len = snprintf(own, sizeof own, "%ld\n", (long)getpid());
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, own, (size_t)len, 0) != len) {
+        failed = errno;
+        close(fd);
+        return bb_store_fail_system(error, failed, "write to", path);
+    }
+    *out = fd;
     return BB_STORE_OK;
 }
 
@@ -61,30 +73,31 @@ static uint64_t random_number(void)
 
 static bb_store_status open_disks(bb_store *store, bb_store_error *error)
 {
-    char path[PATH_BYTES];
+    char path[BB_PATH_BYTES];
     if (store->options.disk) {
         store->log_disk = store->payload_disk = store->options.disk;
         return BB_STORE_OK;
     }
     if (mkdir(store->options.folder, 0700) != 0 && errno != EEXIST)
         return bb_store_fail_system(error, errno, "make", store->options.folder);
-    bb_store_status status = lock(store, error);
+    long owner;
+    bb_store_status status = bb_folder_lock(store->options.folder, &store->lock_file, &owner, error);
     if (status != BB_STORE_OK)
         return status;
-    int failed = path_of(path, store, "journal");
+    int failed = bb_folder_path(path, store->options.folder, "journal");
     failed = failed ? failed : bb_disk_open_posix(&store->wal_mem, path, &store->log_disk);
-    failed = failed ? failed : path_of(path, store, "payload");
+    failed = failed ? failed : bb_folder_path(path, store->options.folder, "payload");
     failed = failed ? failed : bb_disk_open_posix(&store->read_mem, path, &store->payload_disk);
     return failed ? bb_store_fail_system(error, failed, "open", path) : BB_STORE_OK;
 }
 
 static bb_store_status open_table(bb_store *store, bb_store_error *error)
 {
-    char path[PATH_BYTES];
+    char path[BB_PATH_BYTES];
     store->table = store->options.table;
     if (store->table)
         return BB_STORE_OK;
-    int failed = path_of(path, store, "table");
+    int failed = bb_folder_path(path, store->options.folder, "table");
     failed = failed ? failed : bb_table_open_lmdb(&store->open_mem, path, false, &store->table);
     if (failed == EBADMSG)
         return bb_store_fail(error, BB_STORE_DAMAGED, "table/data.mdb", 0,

@@ -94,7 +94,7 @@ static void set_clock(bb_store *store, uint64_t noted_ms, uint64_t wall_ms)
     store->clock_start = store->options.clock_ms(store->options.context);
 }
 
-static bb_store_status read_meta(bb_store *store, bb_store_error *error)
+bb_store_status bb_store_read_meta(bb_store *store, bb_store_error *error)
 {
     bb_txn *txn;
     uint64_t clock_ms = 0, wall_ms = 0, session = 1, file = 1;
@@ -149,7 +149,7 @@ static bb_store_status open_all(bb_store *store, bb_store_found *found, bb_store
     if (status == BB_STORE_OK)
         status = bb_store_open_journal(store, found, error);
     if (status == BB_STORE_OK)
-        status = read_meta(store, error);
+        status = bb_store_read_meta(store, error);
     if (status == BB_STORE_OK)
         status = note_clock(store, error);
     if (status == BB_STORE_OK)

@@ -172,6 +172,20 @@ typedef struct bb_queue_reading {
 /* Read a part of a session's queue from the table. False: no memory. */
 BB_MUST_USE bool bb_store_read_queue(bb_store *store, const bb_queue_reading *reading);
 
+/* --- what people ask of a data folder; none of these needs an open store */
+
+/* Sessions with their subscriptions and queues, retained messages, and the state of the journal, as text for people or
+ * as JSON. Changes nothing. Where no broker uses the folder, what the log holds beyond the table is counted in; where
+ * one does, the answer is how things stood at its last checkpoint, and says so. `out` is to be freed by free(). */
+BB_MUST_USE bb_store_status bb_store_inspect(const char *folder, bool json, char **out, bb_store_error *error);
+
+/* A consistent copy of the folder in `to`, which must not exist yet; also while a broker uses it. */
+BB_MUST_USE bb_store_status bb_store_backup(const char *folder, const char *to, bb_store_error *error);
+
+/* Give the disk space back that the table does not need any more; `freed` is how many bytes. IN_USE while a broker uses
+ * the folder. */
+BB_MUST_USE bb_store_status bb_store_compact(const char *folder, uint64_t *freed, bb_store_error *error);
+
 /* --- by hand, with `stepped`: each returns whether it did something */
 
 bool bb_store_step_commit(bb_store *store);

@@ -90,6 +90,10 @@ struct bb_store {
 /* Say that it is over, once. */
 void bb_store_set_failed(bb_store *store, const bb_store_error *error);
 
+/* --- store.c */
+/* The clock and the numbers that the table has noted. */
+bb_store_status bb_store_read_meta(bb_store *store, bb_store_error *error);
+
 /* --- folder.c: the folder, its lock, its version */
 bb_store_status bb_store_open_folder(bb_store *store, bb_store_found *found, bb_store_error *error);
 void bb_store_close_folder(bb_store *store);
