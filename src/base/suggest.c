@@ -40,8 +40,20 @@ static size_t distance_max(bb_span wanted)
     return wanted.len < 6 ? 1 : wanted.len / 3;
 }
 
+/* `publish` for `pub`. A beginning of two letters says nothing. */
+static bool begins_with(bb_span wanted, bb_span known)
+{
+    return known.len > 2 && known.len <= wanted.len && bb_edit_distance(bb_span_of(wanted.data, known.len), known) == 0;
+}
+
+/* What is only a beginning is further than all that is misspelt. */
 void bb_suggestion_offer(bb_suggestion *suggestion, const char *known)
 {
+    if (!suggestion->best && begins_with(suggestion->wanted, bb_span_text(known))) {
+        suggestion->best = known;
+        suggestion->distance = BB_SUGGEST_WORD_MAX;
+        return;
+    }
     size_t distance = bb_edit_distance(suggestion->wanted, bb_span_text(known));
     if (distance > distance_max(suggestion->wanted) || (suggestion->best && distance >= suggestion->distance))
         return;

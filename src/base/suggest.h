@@ -1,4 +1,5 @@
-/* suggest.h - what may the user have meant? The nearest of the known words, by edit distance. */
+/* suggest.h - what may the user have meant? The nearest of the known words, by edit distance; else one
+ * that begins what was written. */
 #ifndef BB_BASE_SUGGEST_H
 #define BB_BASE_SUGGEST_H
 

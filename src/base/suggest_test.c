@@ -25,11 +25,26 @@ static void the_nearest_is_suggested_and_nothing_far(void **state)
     assert_null(far.best);
 }
 
+static void a_word_with_a_known_beginning_is_suggested_unless_another_is_near(void **state)
+{
+    bb_suggestion longer = {.wanted = BB_SPAN_LITERAL("publish")}, misspelt = {.wanted = BB_SPAN_LITERAL("subs")};
+    bb_suggestion_offer(&longer, "pu");
+    assert_null(longer.best);
+    bb_suggestion_offer(&longer, "pub");
+    assert_string_equal(longer.best, "pub");
+    bb_suggestion_offer(&longer, "publsih");
+    assert_string_equal(longer.best, "publsih");
+    bb_suggestion_offer(&misspelt, "sub");
+    bb_suggestion_offer(&misspelt, "su");
+    assert_string_equal(misspelt.best, "sub");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(edit_distance_counts_swaps_as_one),
         cmocka_unit_test(the_nearest_is_suggested_and_nothing_far),
+        cmocka_unit_test(a_word_with_a_known_beginning_is_suggested_unless_another_is_near),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
