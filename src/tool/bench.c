@@ -59,6 +59,7 @@ static const bb_cli_option load_rows[] = {
     {"size", 's', BB_CLI_SIZE, IN(size), BB_CLI_BETWEEN(BB_BENCH_PAYLOAD_MIN, 16 << 20), .value = "BYTES",
      .initial = "64", .help = "Bytes of each payload: its source, number and time are in the first 16."},
     {"time", 0, BB_CLI_TIME, IN(time_us), .min = 0.1, .max = 864000, .value = "TIME",
+     .guess = "seconds",
      .help = "Publish, or connect, for so long; 5 seconds, if there is no `--count`."},
     {"count", 'n', BB_CLI_NUMBER, IN(count), BB_CLI_BETWEEN(1, 100000000), .value = "N",
      .help = "Messages of each publisher; with retained: topics; with offline: messages for each session; with connect: "
@@ -380,11 +381,26 @@ static int reach_and_run(bench_settings *settings)
     return code;
 }
 
+static void say_scenarios(void)
+{
+    char words[BB_CLI_ERROR_MAX];
+    bb_text text = bb_text_on(words, sizeof words);
+    for (size_t i = 0; scenarios[i].word; i++) {
+        bb_text_puts(&text, i ? ", " : "");
+        bb_text_puts(&text, scenarios[i].word);
+    }
+    bb_say("what to do? A scenario is missing: %.*s", (int)text.len, text.at);
+}
+
 static int run(void *memory)
 {
     bench_settings *settings = memory;
     char id[BB_CLIENT_ID_TEXT_MAX], wrong[BB_CLI_ERROR_MAX];
     bb_text error = bb_text_on(wrong, sizeof wrong);
+    if (!settings->scenario) {
+        say_scenarios();
+        return BB_EXIT_USAGE;
+    }
     if (!check_connection_options(&settings->connection))
         return BB_EXIT_USAGE;
     take_connection_options(settings, id);
@@ -415,7 +431,9 @@ static const char *const description[] = {
         " `--pubs` and `--subs` say how many.",
     "Never run it against a broker that others need.", NULL};
 
-static const bb_cli_argument arguments[] = {{"SCENARIO", BB_CLI_TEXT, offsetof(bench_settings, scenario),
+static const bb_cli_argument arguments[] = {{"URL", BB_CLI_TEXT, offsetof(bench_settings, connection.url),
+                                             .takes = bb_is_broker_url, .help = "The same as `--url`."},
+                                            {"SCENARIO", BB_CLI_TEXT, offsetof(bench_settings, scenario),
                                              .choices = scenarios, .help = "What to do; see above."},
                                             {.name = NULL}};
 

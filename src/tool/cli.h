@@ -45,8 +45,9 @@ typedef struct bb_cli_option {
     const char *value;            /* what stands for the value in the help: "HOST" */
     const char *initial;          /* the default, as one would type it; NULL: all zero */
     const char *alias;            /* a second long name, or NULL */
-    const char *heading;          /* rows from this one on stand under a heading of their own; NULL: as before */
-    const char *help;             /* one or two sentences without a line break; `words` in quotes like these are bold */
+    const char *guess;   /* a name that people may expect instead: not taken, but answered with `name`; or NULL */
+    const char *heading; /* rows from this one on stand under a heading of their own; NULL: as before */
+    const char *help;    /* one or two sentences without a line break; `words` in quotes like these are bold */
 } bb_cli_option;
 
 /* For rows: BB_CLI_AT(settings_struct, member), BB_CLI_BETWEEN(1, 10). */

@@ -70,20 +70,29 @@ static uint8_t *base_of(const parser *p, const place *at)
 
 /* --- options */
 
+static const char *nearest_option(const bb_cli_command *command, bb_span name)
+{
+    bb_suggestion nearest = {.wanted = name};
+    const bb_cli_placed *groups = groups_of(command);
+    for (size_t g = 0; groups[g].group; g++)
+        for (size_t i = 0; i < groups[g].group->count; i++) {
+            const bb_cli_option *option = &groups[g].group->options[i];
+            if (is_name(option->guess, name))
+                return option->name;
+            bb_suggestion_offer(&nearest, option->name);
+            if (option->alias)
+                bb_suggestion_offer(&nearest, option->alias);
+        }
+    bb_suggestion_offer(&nearest, "help");
+    return nearest.best;
+}
+
 static bool refuse_unknown(parser *p, bb_span name)
 {
     char shown[BB_SAY_SHOWN_MAX];
-    bb_suggestion nearest = {.wanted = name};
-    const bb_cli_placed *groups = groups_of(p->command);
-    for (size_t g = 0; groups[g].group; g++)
-        for (size_t i = 0; i < groups[g].group->count; i++) {
-            bb_suggestion_offer(&nearest, groups[g].group->options[i].name);
-            if (groups[g].group->options[i].alias)
-                bb_suggestion_offer(&nearest, groups[g].group->options[i].alias);
-        }
-    bb_suggestion_offer(&nearest, "help");
+    const char *nearest = nearest_option(p->command, name);
     snprintf(p->error, BB_CLI_ERROR_MAX, "there is no option --%s%s%s%s", bb_say_shown(name, shown),
-             nearest.best ? "; did you mean --" : "", nearest.best ? nearest.best : "", nearest.best ? "?" : "");
+             nearest ? "; did you mean --" : "", nearest ? nearest : "", nearest ? "?" : "");
     return false;
 }
 

@@ -232,3 +232,12 @@ def test_no_broker_is_told():
     (["wildcard", "--subs", "3"], "at least 4 subscribers"), (["pairs", "--retry"], "--retry")])
 def test_what_makes_no_sense_is_refused(arguments, why):
     assert why in run(*arguments, port=1, code=USAGE).stderr
+
+
+def test_what_is_missing_or_called_otherwise_is_said():
+    assert "A scenario is missing: pub, sub, pairs" in run(code=USAGE).stderr
+    assert "did you mean --time?" in run("pairs", "--seconds", "5", code=USAGE).stderr
+
+
+def test_the_broker_may_be_an_argument(broker):
+    assert_all_came(figures_of("pairs", *SMALL, f"mqtt://127.0.0.1:{broker.port}"), 200)
