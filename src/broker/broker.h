@@ -97,6 +97,9 @@ bool bb_broker_has_work(const bb_broker *broker);
 
 /* ---- Other workers. */
 void bb_broker_take_post(bb_broker *broker, const void *post, size_t size, bb_time now);
+/* This post is the one after next, or (`soon`) the next one to be taken: ask for the memory that it will need. Posts
+ * come many at a time, and on a broker of many topics each waits for places that no cache holds. */
+void bb_broker_expect_post(const bb_broker *broker, const void *post, bool soon);
 /* The post is thrown away unread (the process ends): give back what it holds. */
 void bb_broker_drop_post(bb_broker *broker, const void *post, size_t size);
 

@@ -225,6 +225,8 @@ bb_status bb_publish_content(bb_broker *broker, bb_content *content, bool *reach
 const bb_route *bb_route_find(bb_broker *broker, bb_span topic, uint64_t hash);
 /* The route of a topic with this hash is wanted soon: bring the place where it is kept near. */
 void bb_route_expect(const bb_broker *broker, uint64_t hash);
+/* A little later: that place is near now, so the route itself can be brought. */
+void bb_route_expect_soon(const bb_broker *broker, uint64_t hash);
 void bb_route_clear(bb_broker *broker);
 
 /* deliver.c */

@@ -80,6 +80,15 @@ void bb_broker_take_post(bb_broker *broker, const void *post, size_t size, bb_ti
         bb_blob_unref(head->blob, broker->mem);
 }
 
+void bb_broker_expect_post(const bb_broker *broker, const void *post, bool soon)
+{
+    const post_head *head = post;
+    if (soon)
+        bb_route_expect_soon(broker, head->topic_hash);
+    else
+        bb_route_expect(broker, head->topic_hash);
+}
+
 void bb_broker_drop_post(bb_broker *broker, const void *post, size_t size)
 {
     const post_head *head = post;

@@ -338,3 +338,13 @@ void bb_route_expect(const bb_broker *broker, uint64_t hash)
     if (broker->routes.sets_count)
         __builtin_prefetch(set_of(&broker->routes, hash));
 }
+
+void bb_route_expect_soon(const bb_broker *broker, uint64_t hash)
+{
+    if (!broker->routes.sets_count)
+        return;
+    const bb_route_set *set = set_of(&broker->routes, hash);
+    for (unsigned i = 0; i < BB_ROUTE_WAYS; i++)
+        if (set->ways[i].hash == hash && set->ways[i].route)
+            __builtin_prefetch(set->ways[i].route);
+}

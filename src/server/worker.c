@@ -171,11 +171,22 @@ static bb_item *next_pending(bb_worker *worker)
     return item;
 }
 
+/* What comes behind the item that is handed on now. */
+static void expect_posts(const bb_worker *worker)
+{
+    bb_item *next = worker->pending_item, *after = next ? bb_batch_after(worker->pending, next) : NULL;
+    if (after && after->kind == BB_ITEM_POST)
+        bb_broker_expect_post(worker->broker, after->bytes, false);
+    if (next && next->kind == BB_ITEM_POST)
+        bb_broker_expect_post(worker->broker, next->bytes, true);
+}
+
 /* Hand all posts that were taken to the broker. It calls this itself in the middle of retained messages; connections
  * that arrive wait for the turn's own call, so that nothing nests deeper than that. */
 static void hand_posts(bb_worker *worker, bb_time now)
 {
     for (bb_item *item; (item = next_pending(worker)) != NULL;) {
+        expect_posts(worker);
         if (item->kind == BB_ITEM_POST) {
             bb_broker_take_post(worker->broker, item->bytes, item->size, now);
         } else {
