@@ -43,7 +43,7 @@ def run_shared(**settings):
     broker.stop()
 
 
-TRANSPORTS = ["tls", "unix"]
+TRANSPORTS = ["tls", "ws", "wss", "unix"]
 
 
 def pytest_generate_tests(metafunc):

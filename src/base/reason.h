@@ -66,6 +66,11 @@
     X(LINK_ERROR, "link_error", 0x80, "the connection failed")                                                       \
     X(TLS_HANDSHAKE, "tls_handshake", 0x80, "the TLS handshake failed")                                              \
     X(CLIENT_CERTIFICATE, "client_certificate", 0x87, "the client's certificate is missing or not good")             \
+    X(NOT_WEBSOCKET, "not_websocket", 0x80, "what came first is not a request for a WebSocket")                      \
+    X(WEB_PATH, "web_path", 0x80, "the WebSocket was asked for at another path")                                     \
+    X(ORIGIN, "origin", 0x87, "pages of this origin may not connect here")                                           \
+    X(SUBPROTOCOL, "subprotocol", 0x80, "the WebSocket is not for MQTT")                                             \
+    X(WEBSOCKET_FRAME, "websocket_frame", 0x82, "the WebSocket frames break the protocol, or are text")              \
     X(KEEP_ALIVE, "keep_alive", 0x8D, "nothing came within one and a half times the keep alive")                     \
     X(TAKEN_OVER, "taken_over", 0x8E, "another connection uses the same client identifier")                          \
     X(SESSION_EXPIRED, "session_expired", 0x80, "the session expired")                                               \

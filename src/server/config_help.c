@@ -44,6 +44,7 @@ static const char listener_text[] =
     "    address: 0.0.0.0\n"
     "    certificate: /etc/busbar/broker.pem\n"
     "    key: /etc/busbar/broker.key\n"
+    "  - ws://127.0.0.1:8080/mqtt\n"
     "  - unix:///run/busbard.sock?mode=0666\n"
     "```\n"
     "\n"
@@ -82,8 +83,8 @@ static const char *listener_standard(const bb_option *row, const bb_listener_set
     static const struct {
         const char *name, *text;
     } others[] = {{"address", "(must be given)"},
-                  {"port", "1883, `tls`: 8883"},
-                  {"path", "(must be given)"},
+                  {"port", "1883, `tls`: 8883, `ws`: 80, `wss`: 443"},
+                  {"path", "`unix`: (must be given), else any"},
                   {"certificate", "(must be given)"},
                   {"key", "the file of the certificate"},
                   {"client_ca", "(must be given if used)"}};

@@ -93,12 +93,31 @@ static bool take_scheme(bb_config_listener *l, bb_span scheme)
     return true;
 }
 
+static bool is_web(const bb_listener_settings *settings)
+{
+    return settings->protocol == BB_PROTOCOL_WS || settings->protocol == BB_PROTOCOL_WSS;
+}
+
 static void set_path(bb_config_listener *l, bb_span path, bb_config_report *report)
 {
     const char *hint;
     const bb_option *row = row_named(BB_SPAN_LITERAL("path"));
     if (path.len && bb_config_listener_key(l, row, l->place, report) && !bb_option_set(row, &l->settings, path, &hint))
         bb_config_listener_refuse(l, "a path that is none", hint, report);
+}
+
+/* "ADDRESS:PORT", for WebSocket also "ADDRESS:PORT/PATH" */
+static bool take_address(bb_config_listener *l, bb_span text, const char **hint, bb_config_report *report)
+{
+    bb_span path = BB_SPAN_NONE;
+    const uint8_t *slash = is_web(&l->settings) && text.len ? memchr(text.data, '/', text.len) : NULL;
+    if (slash) {
+        size_t len = (size_t)(slash - text.data);
+        path = bb_span_from(text, len);
+        text = bb_span_of(text.data, len);
+    }
+    set_path(l, path, report);
+    return bb_endpoint_parse(text, l->settings.address, &l->settings.port, hint);
 }
 
 /* "certificate=/etc/busbar/server.pem" */
@@ -115,7 +134,7 @@ static void take_parameter(bb_config_listener *l, bb_span parameter, bb_config_r
                               bb_config_shown(parameter, shown));
         return;
     }
-    bool again = row->type == BB_OPTION_PATHS; /* a list has its key once for each */
+    bool again = bb_option_is_list(row); /* a list has its key once for each */
     if (!again && !bb_config_listener_key(l, row, l->place, report))
         return;
     l->keys[number_of(row)] = l->place;
@@ -147,14 +166,14 @@ void bb_config_listener_text(bb_config_listener *l, bb_span text, bb_config_repo
     snprintf(found, sizeof found, "'%s'", bb_config_shown(text, shown));
     if (cut(text, "://", &scheme, &rest) && !take_scheme(l, scheme)) {
         good = false;
-        hint = "what stands before :// is tcp, tls or unix";
+        hint = "what stands before :// is tcp, tls, ws, wss or unix";
     }
     bb_span whole = rest;
     (void)cut(whole, "?", &rest, &query);
     if (good && l->settings.protocol == BB_PROTOCOL_UNIX)
         set_path(l, rest, report);
     else if (good)
-        good = bb_endpoint_parse(rest, l->settings.address, &l->settings.port, &hint);
+        good = take_address(l, rest, &hint, report);
     if (good)
         take_parameters(l, query, report);
     else
@@ -191,6 +210,8 @@ static void check_place(const bb_config_listener *l, bb_config_report *report)
     const bb_listener_settings *s = &l->settings;
     if (s->protocol != BB_PROTOCOL_UNIX && !*s->address)
         bb_config_problem_add(report, l->place, "listeners: an address is missing; for this machine only, 127.0.0.1");
+    if (is_web(s) && s->path && s->path[0] != '/')
+        bb_config_problem_add(report, l->place, "listeners.path: must start with '/', as paths of URLs do");
     if (s->protocol == BB_PROTOCOL_UNIX && !s->path)
         bb_config_problem_add(report, l->place, "listeners: a path is missing, for instance /run/busbard.sock");
     if (s->protocol == BB_PROTOCOL_UNIX && s->path && strlen(s->path) > BB_UNIX_PATH_MAX)

@@ -251,7 +251,7 @@ static void sections_are_maps(void **state)
         "and indented");
 }
 
-#define PROTOCOLS_ALLOWED "tcp, tls or unix"
+#define PROTOCOLS_ALLOWED "tcp, tls, ws, wss or unix"
 #define LISTENER_ALLOWED "allowed is ADDRESS:PORT, for instance 127.0.0.1:1883 or \"[::1]:1883\""
 
 static void listeners_are_numeric_addresses(void **state)

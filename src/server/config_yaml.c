@@ -316,7 +316,7 @@ static void read_value(reader *r, const bb_option *option, void *base)
 /* One value, or a list of them where the key may have several. */
 static void read_values(reader *r, const bb_option *option, void *base)
 {
-    if (option->type != BB_OPTION_PATHS || !at(r, YAML_SEQUENCE_START_EVENT)) {
+    if (!bb_option_is_list(option) || !at(r, YAML_SEQUENCE_START_EVENT)) {
         read_value(r, option, base);
         return;
     }

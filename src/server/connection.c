@@ -138,6 +138,8 @@ static bool hand_over(bb_connection *c, bb_span bytes)
     unsigned home = 0;
     bb_receive result = bb_broker_receive(worker->broker, &c->link, bytes, bb_loop_now(&worker->loop), &used, &home);
     if (result == BB_RECEIVE_ENDED) {
+        if (c->link.reason == BB_E_NOT_MQTT)
+            bb_server_foreign(worker->server, c, bytes);
         drop_rest(c);
         return false;
     }

@@ -91,6 +91,36 @@ static void link_fact(bb_log *log, bb_log_level level, const char *event, const 
     bb_log_write(log, level, event, pairs, n);
 }
 
+static const char *foreign_words(bb_span bytes)
+{
+    static const struct {
+        const char *begins, *words;
+    } known[] = {
+        {"GET ", "HTTP: a browser or a WebSocket client needs a listener with protocol ws"},
+        {"POST ", "HTTP"},
+        {"HEAD ", "HTTP"},
+        {"\x16\x03", "TLS: such a client needs a listener with protocol tls"},
+        {"PROXY ", "the PROXY protocol of a load balancer"},
+        {"SSH-", "SSH"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t len = strlen(known[i].begins);
+        if (bytes.len >= len && memcmp(bytes.data, known[i].begins, len) == 0)
+            return known[i].words;
+    }
+    return NULL;
+}
+
+void bb_server_foreign(bb_server *server, const bb_connection *connection, bb_span bytes)
+{
+    const char *words = foreign_words(bytes);
+    char peer[BB_ADDRESS_TEXT_MAX];
+    if (words)
+        bb_log_limited(server->log, BB_LOG_INFO, "client.foreign",
+                       BB_KV_SPAN("peer", peer_text(&connection->link, peer, sizeof peer)),
+                       BB_KV_TEXT("listener", connection->listener->text), BB_KV_TEXT("speaks", words), BB_KV_END);
+}
+
 static void topic_fact(bb_log *log, bb_log_level level, const char *event, const bb_fact *fact)
 {
     char rule[RULE_TEXT_MAX];

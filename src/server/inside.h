@@ -38,6 +38,9 @@ BB_MUST_USE bool bb_listeners_open(bb_server *server);
 void bb_listeners_update(bb_server *server);
 void bb_listeners_close(bb_server *server);
 
+/* facts.c: what a connection that speaks no MQTT seems to speak, for the log; `bytes` are its first */
+void bb_server_foreign(bb_server *server, const bb_connection *connection, bb_span bytes);
+
 /* memory.c */
 bb_mem bb_memory_make(bb_large *large);
 uint64_t bb_memory_available(void); /* bytes that this process may use: of the machine or its control group */

@@ -50,12 +50,40 @@ static bool listen_there(bb_listener *l, const bb_tcp_settings *tcp, bb_text *er
     return listens;
 }
 
-static bool make_tls(const bb_listener_settings *settings, bb_tls_context **out, bb_text *error)
+typedef struct filters {
+    bb_tls_context *tls;
+    bb_websocket_rules *web;
+} filters;
+
+static void free_filters(const filters *gone)
 {
-    if (settings->protocol != BB_PROTOCOL_TLS)
-        return true;
-    *out = bb_listener_tls_context(settings, error);
-    return *out != NULL;
+    bb_tls_context_free(gone->tls);
+    bb_websocket_rules_unref(gone->web);
+}
+
+static bool make_filters(const bb_listener_settings *settings, filters *out, bb_text *error)
+{
+    bool secure = settings->protocol == BB_PROTOCOL_TLS || settings->protocol == BB_PROTOCOL_WSS;
+    bool web = settings->protocol == BB_PROTOCOL_WS || settings->protocol == BB_PROTOCOL_WSS;
+    filters made = {0};
+    if (secure && !(made.tls = bb_listener_tls_context(settings, error)))
+        return false;
+    if (web && !(made.web = bb_websocket_rules_new(settings->path, settings->origins))) {
+        free_filters(&made);
+        bb_text_puts(error, "no memory for WebSocket");
+        return false;
+    }
+    *out = made;
+    return true;
+}
+
+/* Put new ones in the place of those that the listener has, which are given back. */
+static filters exchange_filters(bb_listener *l, const filters *made)
+{
+    filters old = {l->tls, l->web};
+    l->tls = made->tls;
+    l->web = made->web;
+    return old;
 }
 
 static void destroy(bb_listener *l)
@@ -65,7 +93,8 @@ static void destroy(bb_listener *l)
     else
         bb_tcp_listener_close(&l->tcp);
     bb_listener_deinit(&l->settings);
-    bb_tls_context_free(l->tls);
+    filters old = exchange_filters(l, &(filters){0});
+    free_filters(&old);
     pthread_mutex_destroy(&l->lock);
     free(l);
 }
@@ -82,8 +111,12 @@ bb_listener *bb_listener_open(const bb_listener_settings *settings, const bb_tcp
     l->fd = l->tcp.fd = l->unix_socket.fd = -1;
     l->references = 1;
     pthread_mutex_init(&l->lock, NULL);
-    if (make_tls(&l->settings, &l->tls, error) && listen_there(l, tcp, error))
-        return l;
+    filters made;
+    if (make_filters(&l->settings, &made, error)) {
+        exchange_filters(l, &made);
+        if (listen_there(l, tcp, error))
+            return l;
+    }
     destroy(l);
     return NULL;
 }
@@ -104,24 +137,23 @@ static bool renew_socket(bb_listener *l, const bb_listener_settings *settings, c
 bool bb_listener_renew(bb_listener *l, const bb_listener_settings *settings, const bb_tcp_settings *tcp, bb_text *error)
 {
     bb_listener_settings copy;
-    bb_tls_context *tls = NULL;
+    filters made = {0};
     if (!bb_listener_copy(settings, &copy)) {
         bb_text_puts(error, "no memory for its settings");
         return false;
     }
-    if (!make_tls(&copy, &tls, error) || !renew_socket(l, &copy, tcp, error)) {
-        bb_tls_context_free(tls);
+    if (!make_filters(&copy, &made, error) || !renew_socket(l, &copy, tcp, error)) {
+        free_filters(&made);
         bb_listener_deinit(&copy);
         return false;
     }
     pthread_mutex_lock(&l->lock);
     bb_listener_settings old = l->settings;
-    bb_tls_context *old_tls = l->tls;
+    filters old_filters = exchange_filters(l, &made);
     l->settings = copy;
     l->settings.port = old.port; /* as bound */
-    l->tls = tls;
     pthread_mutex_unlock(&l->lock);
-    bb_tls_context_free(old_tls);
+    free_filters(&old_filters);
     bb_listener_deinit(&old);
     return true;
 }
@@ -159,9 +191,11 @@ bb_accept bb_listener_accept(bb_listener *l, bb_transport *out, bb_address *peer
                                            : bb_tcp_accept(&l->tcp, out, peer);
 }
 
+/* What was put on before a failure goes with the transport when it is closed. */
 static bb_status put_filters_on(const bb_listener *l, bb_mem *mem, bb_transport *transport)
 {
-    return l->tls ? bb_tls_server(l->tls, mem, transport, transport) : BB_OK;
+    bb_status status = l->tls ? bb_tls_server(l->tls, mem, transport, transport) : BB_OK;
+    return status == BB_OK && l->web ? bb_websocket_server(l->web, mem, transport, transport) : status;
 }
 
 /* With the lock held, so that no more get in than may. */

@@ -14,6 +14,7 @@
 #include "server/settings.h"
 #include "transport/tls.h"
 #include "transport/unix.h"
+#include "transport/websocket.h"
 
 typedef struct bb_listener {
     bb_protocol protocol;
@@ -27,7 +28,8 @@ typedef struct bb_listener {
 
     pthread_mutex_t lock; /* for all that follows */
     bb_listener_settings settings;
-    bb_tls_context *tls; /* NULL: no TLS */
+    bb_tls_context *tls;     /* NULL: no TLS */
+    bb_websocket_rules *web; /* NULL: no WebSocket */
 } bb_listener;
 
 /* Open it. On failure appends why to `error`, with the address or file, and returns NULL. */

@@ -36,7 +36,7 @@ bb_tls_context *bb_listener_tls_context(const bb_listener_settings *settings, bb
             .ciphers = settings->ciphers,
             .suites = settings->suites,
             .groups = settings->groups,
-            .alpn = "mqtt",
+            .alpn = settings->protocol == BB_PROTOCOL_WSS ? "http/1.1" : "mqtt",
             .client_certificate = settings->client_certificate,
             .client_ca_file = settings->client_ca,
             .tls_1_3_only = settings->tls_minimum == BB_TLS_MINIMUM_1_3,

@@ -16,8 +16,9 @@
     }
 
 #define PROTOCOL(name) (1U << BB_PROTOCOL_##name)
-#define FOR_NETWORK .protocols = PROTOCOL(TCP) | PROTOCOL(TLS)
-#define FOR_TLS .protocols = PROTOCOL(TLS)
+#define FOR_NETWORK .protocols = PROTOCOL(TCP) | PROTOCOL(TLS) | PROTOCOL(WS) | PROTOCOL(WSS)
+#define FOR_TLS .protocols = PROTOCOL(TLS) | PROTOCOL(WSS)
+#define FOR_WEB .protocols = PROTOCOL(WS) | PROTOCOL(WSS)
 #define FOR_UNIX .protocols = PROTOCOL(UNIX)
 #define FOR_ALL .protocols = (1U << BB_PROTOCOLS) - 1
 
@@ -122,14 +123,19 @@ const bb_option bb_options[] = {
 };
 
 const bb_option bb_listener_options[] = {
-    {"listeners", "protocol", BB_OPTION_CHOICE, NOW, IN_LISTENER(protocol), ONE_OF("tcp", "tls", "unix"), FOR_ALL,
-     .help = "What is spoken here: MQTT over TCP, TLS or a Unix socket."},
+    {"listeners", "protocol", BB_OPTION_CHOICE, NOW, IN_LISTENER(protocol), ONE_OF("tcp", "tls", "ws", "wss", "unix"), FOR_ALL,
+     .help = "What is spoken here: MQTT over TCP, TLS, WebSocket, WebSocket over TLS, or a Unix socket."},
     {"listeners", "address", BB_OPTION_ADDRESS, NOW, IN_LISTENER(address), FOR_NETWORK,
      .help = "A numeric address; `0.0.0.0` and `::` for all addresses of the machine."},
     {"listeners", "port", BB_OPTION_NUMBER, NOW, IN_LISTENER(port), BETWEEN(0, 65535), FOR_NETWORK,
      .help = "TCP port; 0: any free one, which the log then names."},
-    {"listeners", "path", BB_OPTION_PATH, NOW, IN_LISTENER(path), FOR_UNIX,
-     .help = "The file of the socket; one that starts with `@` is in Linux's abstract space and has no file."},
+    {"listeners", "path", BB_OPTION_PATH, NOW, IN_LISTENER(path),
+     .protocols = PROTOCOL(WS) | PROTOCOL(WSS) | PROTOCOL(UNIX),
+     .help = "`unix`: the file of the socket; one that starts with `@` is in Linux's abstract space and has no file. `ws` and "
+             "`wss`: the path at which MQTT is served."},
+    {"listeners", "origins", BB_OPTION_TEXTS, NOW, IN_LISTENER(origins), OR("any", 0), FOR_WEB,
+     .help = "Whose pages may connect from a browser, for instance `https://example.org`. Clients that are no browsers name "
+             "no origin and are let in."},
     {"listeners", "mode", BB_OPTION_MODE, NOW, IN_LISTENER(mode), FOR_UNIX,
      .help = "Permissions of the file: who may write to it may connect."},
     {"listeners", "optional", BB_OPTION_YES_NO, NOW, IN_LISTENER(optional), FOR_ALL,

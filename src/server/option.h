@@ -20,6 +20,7 @@ typedef enum bb_option_type {
     BB_OPTION_PATH,      /* char *, malloc'ed; NULL stands for the row's word */
     BB_OPTION_PATHS,     /* the same, several of them: a line for each */
     BB_OPTION_TEXT,      /* the same, any text */
+    BB_OPTION_TEXTS,     /* the same, several of them: a line for each */
     BB_OPTION_MODE,      /* permissions of a file, in octal: 0660 */
     BB_OPTION_ADDRESS,   /* char[BB_ADDRESS_MAX]: a numeric address */
     BB_OPTION_LISTENERS, /* the list of listeners; each element has rows of its own */
@@ -64,10 +65,16 @@ enum {
     BB_OPTION_PATH_MAX = 64,  /* bytes of a key with its section, with the terminating zero */
 };
 
+/* It may be given several times, or as a list. */
+static inline bool bb_option_is_list(const bb_option *option)
+{
+    return option->type == BB_OPTION_PATHS || option->type == BB_OPTION_TEXTS;
+}
+
 /* Its value is a malloc'ed text, or NULL. */
 static inline bool bb_option_is_text(const bb_option *option)
 {
-    return option->type == BB_OPTION_PATH || option->type == BB_OPTION_PATHS || option->type == BB_OPTION_TEXT;
+    return option->type == BB_OPTION_PATH || option->type == BB_OPTION_TEXT || bb_option_is_list(option);
 }
 
 /* The row of `section`.`name`, or NULL. */

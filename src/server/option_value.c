@@ -107,6 +107,9 @@ char *bb_option_allowed(const bb_option *option, char text[BB_OPTION_TEXT_MAX])
     case BB_OPTION_TEXT:
         add(&out, "a text");
         break;
+    case BB_OPTION_TEXTS:
+        add(&out, "a text, or a list of them");
+        break;
     case BB_OPTION_MODE:
         add(&out, "permissions in octal, from 0000 to 0777");
         break;
@@ -318,7 +321,7 @@ static bool set_path(const bb_option *option, void *base, bb_span value, const c
     char *copy = NULL;
     if (value.len == 0 || memchr(value.data, '\0', value.len) || memchr(value.data, '\n', value.len))
         return false;
-    bool more = option->type == BB_OPTION_PATHS && *path;
+    bool more = bb_option_is_list(option) && *path;
     if (!bb_is_word(value, option->word) &&
         asprintf(&copy, "%s%s%.*s", more ? *path : "", more ? "\n" : "", (int)value.len, value.data) < 0) {
         *hint = "there is no memory";

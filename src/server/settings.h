@@ -25,7 +25,14 @@ enum {
     BB_ENDPOINT_TEXT_MAX = 144, /* the text of any listener: unix:// and a path, or an address with its port */
 };
 
-typedef enum bb_protocol { BB_PROTOCOL_TCP, BB_PROTOCOL_TLS, BB_PROTOCOL_UNIX, BB_PROTOCOLS } bb_protocol;
+typedef enum bb_protocol {
+    BB_PROTOCOL_TCP,
+    BB_PROTOCOL_TLS,
+    BB_PROTOCOL_WS,
+    BB_PROTOCOL_WSS,
+    BB_PROTOCOL_UNIX,
+    BB_PROTOCOLS /* how many there are */
+} bb_protocol;
 
 /* One place that we accept connections at. Texts are NULL where nothing was given. */
 typedef struct bb_listener_settings {
@@ -35,10 +42,11 @@ typedef struct bb_listener_settings {
     bool optional;                /* a machine that cannot open it still starts (the default [::1] without IPv6) */
     uint32_t connections_max;     /* 0: only limits.connections holds */
 
-    char *path;    /* unix: the socket's file */
-    uint32_t mode; /* unix: its permissions */
+    char *path;    /* unix: the socket's file; ws, wss: the path that is asked for, NULL: any */
+    uint32_t mode; /* unix: permissions of the file */
+    char *origins; /* ws, wss: whose pages may connect, a line for each; NULL: all */
 
-    char *certificates;          /* tls: files, a line for each; the first is for clients that name no server */
+    char *certificates;          /* tls, wss: files, a line for each; the first is for clients that name no server */
     char *keys;                  /* as many files, in the same order; NULL: in the files of the certificates */
     uint32_t tls_minimum;        /* bb_tls_minimum */
     char *ciphers, *suites;      /* of TLS 1.2 and of 1.3, in OpenSSL's notation; NULL: today's good ones */

@@ -7,9 +7,8 @@ static const struct {
     const char *name;
     uint16_t port;
 } protocols[BB_PROTOCOLS] = {
-    [BB_PROTOCOL_TCP] = {"tcp", 1883},
-    [BB_PROTOCOL_TLS] = {"tls", 8883},
-    [BB_PROTOCOL_UNIX] = {"unix", 0},
+    [BB_PROTOCOL_TCP] = {"tcp", 1883}, [BB_PROTOCOL_TLS] = {"tls", 8883}, [BB_PROTOCOL_WS] = {"ws", 80},
+    [BB_PROTOCOL_WSS] = {"wss", 443},  [BB_PROTOCOL_UNIX] = {"unix", 0},
 };
 
 const char *bb_protocol_name(bb_protocol protocol)

@@ -1,9 +1,9 @@
 #include "transport/http_upgrade.h"
 
 #include <openssl/evp.h>
-#include <strings.h>
 
 #include "base/printable.h"
+#include "transport/http_text.h"
 
 /* --- the request */
 
@@ -46,8 +46,7 @@ void bb_upgrade_put_request(bb_text *text, const bb_websocket_peer *peer, bb_spa
 
 size_t bb_upgrade_response_length(bb_span bytes)
 {
-    const uint8_t *end = bytes.len ? memmem(bytes.data, bytes.len, "\r\n\r\n", 4) : NULL;
-    return end ? (size_t)(end - bytes.data) + 4 : 0;
+    return bb_http_head_length(bytes);
 }
 
 bool bb_upgrade_is_http(bb_span bytes)
@@ -62,74 +61,11 @@ typedef struct answer {
     bb_span upgrade, connection, accept, protocol, extensions;
 } answer;
 
-static bool text_equal(bb_span span, const char *text)
-{
-    return span.len == strlen(text) && strncasecmp((const char *)span.data, text, span.len) == 0;
-}
-
-static bb_span trimmed(bb_span span)
-{
-    while (span.len && (span.data[0] == ' ' || span.data[0] == '\t'))
-        span = bb_span_from(span, 1);
-    while (span.len && (span.data[span.len - 1] == ' ' || span.data[span.len - 1] == '\t'))
-        span.len--;
-    return span;
-}
-
-/* Whether a comma separated list has this word. */
-static bool list_has(bb_span list, const char *word)
-{
-    while (list.len) {
-        const uint8_t *comma = memchr(list.data, ',', list.len);
-        size_t len = comma ? (size_t)(comma - list.data) : list.len;
-        if (text_equal(trimmed(bb_span_of(list.data, len)), word))
-            return true;
-        list = bb_span_from(list, comma ? len + 1 : len);
-    }
-    return false;
-}
-
-/* RFC 9110, 5.6.2 */
-static bool is_token(bb_span name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        uint8_t byte = name.data[i], letter = byte | 0x20;
-        bool good = (letter >= 'a' && letter <= 'z') || (byte >= '0' && byte <= '9') ||
-                    (byte && strchr("!#$%&'*+-.^_`|~", byte));
-        if (!good)
-            return false;
-    }
-    return name.len > 0;
-}
-
-static bool is_value(bb_span value)
-{
-    for (size_t i = 0; i < value.len; i++) {
-        if ((value.data[i] < ' ' && value.data[i] != '\t') || value.data[i] == 0x7F)
-            return false;
-    }
-    return true;
-}
-
-/* The next line of `rest`, without its CRLF, which is there. */
-static bb_span take_line(bb_span *rest)
-{
-    const uint8_t *end = memmem(rest->data, rest->len, "\r\n", 2);
-    BB_CHECK(end);
-    bb_span line = bb_span_of(rest->data, (size_t)(end - rest->data));
-    *rest = bb_span_from(*rest, line.len + 2);
-    return line;
-}
-
 /* Keep the value of a header that matters. False: it is no header, or one that may not be there twice. */
 static bool read_header(bb_span line, answer *out)
 {
-    const uint8_t *colon = line.len ? memchr(line.data, ':', line.len) : NULL;
-    if (!colon)
-        return false;
-    bb_span name = bb_span_of(line.data, (size_t)(colon - line.data));
-    bb_span value = trimmed(bb_span_from(line, name.len + 1));
-    if (!is_token(name) || !is_value(value)) /* a line that begins with a space continues another: nobody may */
+    bb_span name, value;
+    if (!bb_http_header(line, &name, &value))
         return false;
     const struct {
         const char *name;
@@ -142,7 +78,7 @@ static bool read_header(bb_span line, answer *out)
         {"Sec-WebSocket-Extensions", &out->extensions},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (!text_equal(name, rows[i].name))
+        if (!bb_http_text_equal(name, rows[i].name))
             continue;
         if (rows[i].into->data)
             return false;
@@ -173,7 +109,7 @@ static bool check_answer(const answer *got, bb_span key, bb_text *error)
 {
     char accept[BB_UPGRADE_ACCEPT_TEXT + 1];
     bb_upgrade_accept(key, accept);
-    if (!text_equal(got->upgrade, "websocket") || !list_has(got->connection, "upgrade"))
+    if (!bb_http_text_equal(got->upgrade, "websocket") || !bb_http_list_has(got->connection, "upgrade"))
         return refuse(error, "the server's response does not upgrade to WebSocket");
     if (got->accept.len != BB_UPGRADE_ACCEPT_TEXT || memcmp(got->accept.data, accept, BB_UPGRADE_ACCEPT_TEXT) != 0)
         return refuse(error, "the server's response is not to our request (Sec-WebSocket-Accept is wrong)");
@@ -188,12 +124,12 @@ bool bb_upgrade_check(bb_span response, bb_span key, bb_text *error)
 {
     answer got = {0};
     bb_span rest = response;
-    bb_span status = take_line(&rest);
+    bb_span status = bb_http_take_line(&rest);
     if (status.len < sizeof "HTTP/1.1 " - 1 || !bb_upgrade_is_http(status))
         return refuse(error, "the server does not speak HTTP/1.1 on this port");
     if (!check_status(status, error))
         return false;
-    for (bb_span line = take_line(&rest); line.len; line = take_line(&rest)) {
+    for (bb_span line = bb_http_take_line(&rest); line.len; line = bb_http_take_line(&rest)) {
         if (!read_header(line, &got))
             return refuse(error, "the server's response to the WebSocket request is not valid HTTP");
     }

@@ -118,6 +118,8 @@ static void set_alpn(bb_tls_context *context, const char *name)
     context->alpn[0] = (uint8_t)len;
     memcpy(context->alpn + 1, name, len);
     SSL_CTX_set_alpn_select_cb(context->ssl, choose_protocol, context);
+    for (size_t i = 0; i < context->others_count; i++) /* OpenSSL asks that of the name, which was chosen before */
+        SSL_CTX_set_alpn_select_cb(context->others[i], choose_protocol, context);
 }
 
 static bool add_others(bb_tls_context *context, const bb_tls_server_options *options, bb_text *error)

@@ -2,66 +2,31 @@
 
 #include <errno.h>
 #include <openssl/rand.h>
-#include <wslay/wslay.h>
 
 #include "loop/sender.h"
-#include "transport/http_upgrade.h"
+#include "transport/websocket_inside.h"
 
-/* How bytes pass, once it is open:
- *
- *     send:  spans ─► message (copied, at most MESSAGE_BYTES) ─► wslay: frame, mask ─► out[] ─► the transport below
- *     recv:  the transport below ─► in[] ─► wslay: frames, fragments, pings ─► the caller's buffer
- *
- * A message is made only when out[] is empty, so it always fits; pongs and the closing frame have room beside it. */
-enum {
-    MESSAGE_BYTES = 16 * 1024,
-    OUT_BYTES = MESSAGE_BYTES + 1024, /* and frames that answer what came in */
-    IN_BYTES = 16 * 1024,
-    PONGS_MAX = 16,    /* that wait to be sent; a server that asks for more does not read what it asks for */
-    MASKS_BYTES = 256, /* random bytes that are fetched at once */
-    ERROR_MAX = 256,
-};
-
-static_assert((int)OUT_BYTES >= (int)BB_UPGRADE_REQUEST_MAX, "the request goes through out[]");
-static_assert((int)IN_BYTES >= (int)BB_UPGRADE_RESPONSE_MAX, "the response goes through in[]");
-
-typedef enum stage { REQUEST, RESPONSE, OPEN, CLOSED } stage;
-
-typedef struct bb_websocket {
-    bb_mem *mem;
-    bb_transport lower;
-    wslay_event_context_ptr frames;
-    stage stage;
-    char key[BB_UPGRADE_KEY_TEXT + 1];
-
-    uint8_t out[OUT_BYTES];
-    size_t out_start, out_end;
-    size_t offered; /* bytes of the caller that are in out[], but that he was not told to be sent */
-
-    uint8_t in[IN_BYTES];
-    size_t in_start, in_end;
-    bool lower_drained;
-    bb_moved lower_got; /* what the transport below said last */
-
-    /* During one bb_websocket_recv: */
-    uint8_t *into;
-    size_t room, got;
-    size_t feed;  /* bytes that wslay may have still: it hands on no more than it gets */
-    bool control; /* the frame that is coming in is not data */
-    bool text;    /* a text frame came */
-
-    uint8_t masks[MASKS_BYTES];
-    size_t masks_left;
-    uint32_t error_len;
-    char error[ERROR_MAX];
-} bb_websocket;
+enum { PONGS_MAX = 16 }; /* that wait to be sent; a peer that asks for more does not read what it asks for */
 
 static bb_websocket *websocket_of(const bb_transport *transport)
 {
     return transport->state;
 }
 
-static bb_moved fail(bb_websocket *w, const char *why)
+bool bb_websocket_need(bb_websocket *w, uint8_t **buffer, size_t size)
+{
+    if (!*buffer)
+        *buffer = bb_mem_alloc(w->mem, size);
+    return *buffer != NULL;
+}
+
+void bb_websocket_give(bb_websocket *w, uint8_t **buffer, size_t size)
+{
+    bb_mem_free(w->mem, *buffer, size);
+    *buffer = NULL;
+}
+
+bb_moved bb_websocket_fail(bb_websocket *w, const char *why)
 {
     if (!w->error_len) {
         bb_text text = bb_text_on(w->error, sizeof w->error);
@@ -69,6 +34,16 @@ static bb_moved fail(bb_websocket *w, const char *why)
         w->error_len = (uint32_t)text.len;
     }
     return (bb_moved){.io = BB_IO_ERROR, .drained = true, .error = EPROTO};
+}
+
+bb_moved bb_websocket_blame(bb_websocket *w, const char *what)
+{
+    char why[BB_WEBSOCKET_ERROR_MAX];
+    bb_text text = bb_text_on(why, sizeof why - 1);
+    bb_text_puts(&text, w->rules ? "the client" : "the server");
+    bb_text_puts(&text, what);
+    why[text.len] = 0;
+    return bb_websocket_fail(w, why);
 }
 
 /* --- the transport below */
@@ -91,13 +66,61 @@ static bb_moved flush(bb_websocket *w)
 static void fill(bb_websocket *w)
 {
     w->in_start = w->in_end = 0;
-    w->lower_got = bb_transport_recv(&w->lower, w->in, sizeof w->in);
+    if (!bb_websocket_need(w, &w->in, BB_WEBSOCKET_IN_BYTES)) {
+        w->lower_got = bb_websocket_fail(w, "no memory for WebSocket frames");
+        w->lower_drained = true;
+        return;
+    }
+    w->lower_got = bb_transport_recv(&w->lower, w->in, BB_WEBSOCKET_IN_BYTES);
     w->lower_drained = w->lower_got.drained;
     if (w->lower_got.io == BB_IO_OK)
         w->in_end = w->lower_got.bytes;
 }
 
 /* --- what wslay asks for */
+
+/* How many bytes the head of a frame has, as far as is known. */
+static unsigned head_bytes(const bb_websocket *w)
+{
+    unsigned len = w->walk_head[1] & 0x7F;
+    return w->walk_have < 2 ? 2 : 2 + (len < 126 ? 0 : len == 126 ? 2 : 8) + 4;
+}
+
+/* One byte of a head passes: wslay does not look whether a client masks [RFC 6455, 5.1], and would look into a text
+ * frame before it tells of it. */
+static void walk_byte(bb_websocket *w, uint8_t byte)
+{
+    unsigned at = w->walk_have++;
+    if (at < 2)
+        w->walk_head[at] = byte;
+    if (at == 0)
+        w->text |= (byte & 0x0F) == WSLAY_TEXT_FRAME;
+    if (at == 1) {
+        w->unmasked |= !(byte & 0x80);
+        w->walk_left = (byte & 0x7F) < 126 ? byte & 0x7F : 0;
+    }
+    if (at >= 2 && at < head_bytes(w) - 4)
+        w->walk_left = w->walk_left << 8 | byte;
+}
+
+static void walk(bb_websocket *w, const uint8_t *bytes, size_t n)
+{
+    while (n) {
+        if (w->walk_have < head_bytes(w)) {
+            walk_byte(w, *bytes++);
+            n--;
+            continue;
+        }
+        size_t part = w->walk_left < n ? (size_t)w->walk_left : n;
+        w->walk_left -= part;
+        bytes += part;
+        n -= part;
+        if (!w->walk_left)
+            w->walk_have = 0;
+    }
+    if (w->walk_have && w->walk_have == head_bytes(w) && !w->walk_left) /* a frame with nothing in it */
+        w->walk_have = 0;
+}
 
 static ssize_t on_recv(wslay_event_context_ptr frames, uint8_t *into, size_t room, int flags, void *user)
 {
@@ -107,7 +130,10 @@ static ssize_t on_recv(wslay_event_context_ptr frames, uint8_t *into, size_t roo
     size_t n = w->in_end - w->in_start;
     n = n < room ? n : room;
     n = n < w->feed ? n : w->feed;
-    if (!n || w->text || wslay_event_get_queued_msg_count(frames) > PONGS_MAX) {
+    bool full = wslay_event_get_queued_msg_count(frames) > PONGS_MAX;
+    if (n && !w->text && !full && w->rules)
+        walk(w, w->in + w->in_start, n);
+    if (!n || w->text || w->unmasked || full) {
         wslay_event_set_error(frames, WSLAY_ERR_WOULDBLOCK);
         return -1;
     }
@@ -139,7 +165,11 @@ static void on_chunk(wslay_event_context_ptr frames, const struct wslay_event_on
 static ssize_t on_send(wslay_event_context_ptr frames, const uint8_t *data, size_t len, int flags, void *user)
 {
     bb_websocket *w = user;
-    size_t room = sizeof w->out - w->out_end;
+    if (!bb_websocket_need(w, &w->out, BB_WEBSOCKET_OUT_BYTES)) {
+        wslay_event_set_error(frames, WSLAY_ERR_NOMEM);
+        return -1;
+    }
+    size_t room = BB_WEBSOCKET_OUT_BYTES - w->out_end;
     size_t n = len < room ? len : room;
     if (!n) {
         wslay_event_set_error(frames, WSLAY_ERR_WOULDBLOCK);
@@ -163,7 +193,7 @@ static int on_mask(wslay_event_context_ptr frames, uint8_t *mask, size_t len, vo
     return 0;
 }
 
-static const struct wslay_event_callbacks callbacks = {
+const struct wslay_event_callbacks bb_websocket_callbacks = {
     .recv_callback = on_recv,
     .send_callback = on_send,
     .genmask_callback = on_mask,
@@ -172,14 +202,18 @@ static const struct wslay_event_callbacks callbacks = {
 };
 
 /* Put what wslay has to send into out[], and out[] on its way. BB_IO_OK: all is gone. */
-static bb_moved send_queued(bb_websocket *w)
+bb_moved bb_websocket_send_queued(bb_websocket *w)
 {
     for (;;) {
         bb_moved moved = flush(w);
-        if (moved.io != BB_IO_OK || !wslay_event_want_write(w->frames))
+        if (moved.io != BB_IO_OK)
             return moved;
+        if (!w->frames || !wslay_event_want_write(w->frames)) {
+            bb_websocket_give(w, &w->out, BB_WEBSOCKET_OUT_BYTES);
+            return moved;
+        }
         if (wslay_event_send(w->frames) < 0)
-            return fail(w, "no memory for WebSocket frames");
+            return bb_websocket_fail(w, "no memory for WebSocket frames");
         if (w->out_start == w->out_end)
             return moved;
     }
@@ -187,29 +221,40 @@ static bb_moved send_queued(bb_websocket *w)
 
 /* --- receiving */
 
-static bb_moved closed_by_server(bb_websocket *w)
+static bb_moved closed_by_peer(bb_websocket *w)
 {
     unsigned code = wslay_event_get_status_code_received(w->frames);
-    w->stage = CLOSED;
-    if (code == WSLAY_CODE_NORMAL_CLOSURE || code == WSLAY_CODE_GOING_AWAY || code == WSLAY_CODE_NO_STATUS_RCVD)
+    w->stage = BB_WEBSOCKET_CLOSED;
+    if (w->rules || code == WSLAY_CODE_NORMAL_CLOSURE || code == WSLAY_CODE_GOING_AWAY ||
+        code == WSLAY_CODE_NO_STATUS_RCVD)
         return (bb_moved){.io = BB_IO_END, .drained = true};
-    char why[64];
-    bb_text text = bb_text_on(why, sizeof why - 1);
-    bb_text_puts(&text, "the server closed the WebSocket with code ");
+    char what[64];
+    bb_text text = bb_text_on(what, sizeof what - 1);
+    bb_text_puts(&text, " closed the WebSocket with code ");
     bb_text_put_u64(&text, code);
-    why[text.len] = 0;
-    return fail(w, why);
+    what[text.len] = 0;
+    return bb_websocket_blame(w, what);
+}
+
+/* Tell the peer why, as far as it still listens, and blame it. */
+static bb_moved close_for(bb_websocket *w, unsigned code, const char *what)
+{
+    if (wslay_event_queue_close(w->frames, (uint16_t)code, NULL, 0) == 0)
+        (void)bb_websocket_send_queued(w);
+    return bb_websocket_blame(w, what);
 }
 
 /* Why nothing came. */
 static bb_moved nothing_came(bb_websocket *w)
 {
-    if (w->text)
-        return fail(w, "the server sent a text frame; MQTT is in binary frames only");
+    if (w->text) /* [MQTT-6.0.0-1] */
+        return close_for(w, WSLAY_CODE_UNSUPPORTED_DATA, " sent a text frame; MQTT is in binary frames only");
+    if (w->unmasked)
+        return close_for(w, WSLAY_CODE_PROTOCOL_ERROR, " sent a frame without a mask");
     if (wslay_event_get_close_received(w->frames))
-        return closed_by_server(w);
+        return closed_by_peer(w);
     if (!wslay_event_get_read_enabled(w->frames))
-        return fail(w, "the server's WebSocket frames break the protocol");
+        return bb_websocket_blame(w, "'s WebSocket frames break the protocol");
     if (w->in_start == w->in_end && (w->lower_got.io == BB_IO_END || w->lower_got.io == BB_IO_ERROR))
         return w->lower_got;
     return (bb_moved){.io = BB_IO_WAIT, .drained = true};
@@ -217,7 +262,7 @@ static bb_moved nothing_came(bb_websocket *w)
 
 static bool can_read(const bb_websocket *w)
 {
-    return !w->text && wslay_event_get_read_enabled(w->frames);
+    return !w->text && !w->unmasked && wslay_event_get_read_enabled(w->frames);
 }
 
 static bool can_go_on(const bb_websocket *w)
@@ -226,24 +271,17 @@ static bool can_go_on(const bb_websocket *w)
     return w->got < w->room && more && can_read(w);
 }
 
-static bb_moved websocket_recv(bb_transport *transport, uint8_t *into, size_t room)
+static bb_moved recv_frames(bb_websocket *w)
 {
-    bb_websocket *w = websocket_of(transport);
-    if (w->stage != OPEN)
-        return (bb_moved){.io = w->stage == CLOSED ? BB_IO_END : BB_IO_WAIT, .drained = true};
-    w->into = into;
-    w->room = room;
-    w->got = 0;
-    w->lower_drained = false;
     do {
-        w->feed = room - w->got;
+        w->feed = w->room - w->got;
         if (wslay_event_recv(w->frames) == WSLAY_ERR_NOMEM) /* after other errors it does not want to read any more */
-            return fail(w, "no memory for WebSocket frames");
-        bb_moved sent = send_queued(w); /* pongs, and the answer to a closing frame */
+            return bb_websocket_fail(w, "no memory for WebSocket frames");
+        bb_moved sent = bb_websocket_send_queued(w); /* pongs, and the answer to a closing frame */
         if (sent.io == BB_IO_ERROR)
             return sent;
         if (wslay_event_get_queued_msg_count(w->frames) > PONGS_MAX)
-            return fail(w, "the server asks for more pongs than it reads");
+            return bb_websocket_blame(w, " asks for more pongs than it reads");
     } while (can_go_on(w));
     if (!w->got)
         return nothing_came(w);
@@ -252,81 +290,82 @@ static bb_moved websocket_recv(bb_transport *transport, uint8_t *into, size_t ro
     return (bb_moved){.bytes = w->got, .io = BB_IO_OK, .drained = drained};
 }
 
+static bb_moved websocket_recv(bb_transport *transport, uint8_t *into, size_t room)
+{
+    bb_websocket *w = websocket_of(transport);
+    if (w->stage < BB_WEBSOCKET_OPEN && w->finished)
+        return bb_transport_recv(&w->lower, into, room);
+    if (w->stage != BB_WEBSOCKET_OPEN)
+        return (bb_moved){.io = w->stage == BB_WEBSOCKET_CLOSED ? BB_IO_END : BB_IO_WAIT, .drained = true};
+    w->into = into;
+    w->room = room;
+    w->got = 0;
+    w->lower_drained = false;
+    bb_moved moved = recv_frames(w);
+    if (w->in_start == w->in_end)
+        bb_websocket_give(w, &w->in, BB_WEBSOCKET_IN_BYTES);
+    return moved;
+}
+
 /* --- sending */
 
-static size_t gather(const bb_span *spans, size_t n, uint8_t *message)
+/* Copy what fits into a message, from the byte `skip` of the spans on. */
+static size_t gather(const bb_span *spans, size_t n, size_t skip, uint8_t *message)
 {
     size_t len = 0;
-    for (size_t i = 0; i < n && len < MESSAGE_BYTES; i++) {
-        size_t part = spans[i].len < MESSAGE_BYTES - len ? spans[i].len : MESSAGE_BYTES - len;
+    for (size_t i = 0; i < n && len < BB_WEBSOCKET_MESSAGE_BYTES; i++) {
+        size_t passed = skip < spans[i].len ? skip : spans[i].len, room = BB_WEBSOCKET_MESSAGE_BYTES - len;
+        size_t part = spans[i].len - passed < room ? spans[i].len - passed : room;
+        skip -= passed;
         if (part)
-            memcpy(message + len, spans[i].data, part);
+            memcpy(message + len, spans[i].data + passed, part);
         len += part;
     }
     return len;
 }
 
-static bb_moved websocket_send(bb_transport *transport, const bb_span *spans, size_t n)
+/* Send one message of what is behind the byte `skip`, or the rest of the one that is on its way. */
+static bb_moved send_message(bb_websocket *w, const bb_span *spans, size_t n, size_t skip)
 {
-    bb_websocket *w = websocket_of(transport);
-    if (w->stage != OPEN)
-        return (bb_moved){.io = BB_IO_WAIT};
-    bb_moved moved = send_queued(w);
+    bb_moved moved = bb_websocket_send_queued(w);
     if (moved.io != BB_IO_OK)
         return moved;
     if (!w->offered) {
-        uint8_t message[MESSAGE_BYTES];
-        w->offered = gather(spans, n < BB_SEND_SPANS_MAX ? n : BB_SEND_SPANS_MAX, message);
-        const struct wslay_event_msg frame = {WSLAY_BINARY_FRAME, message, w->offered};
+        uint8_t message[BB_WEBSOCKET_MESSAGE_BYTES];
+        size_t len = gather(spans, n, skip, message);
+        const struct wslay_event_msg frame = {WSLAY_BINARY_FRAME, message, len};
+        if (!len)
+            return moved;
         if (wslay_event_queue_msg(w->frames, &frame) != 0)
-            return fail(w, "the WebSocket is closing, or there is no memory for its frames");
-        moved = send_queued(w);
+            return bb_websocket_fail(w, "the WebSocket is closing, or there is no memory for its frames");
+        w->offered = len;
+        moved = bb_websocket_send_queued(w);
         if (moved.io != BB_IO_OK)
             return moved;
     }
-    size_t sent = w->offered;
+    moved.bytes = w->offered;
     w->offered = 0;
-    return (bb_moved){.bytes = sent, .io = BB_IO_OK};
+    return moved;
 }
 
-/* --- opening */
-
-static bool begin_frames(bb_websocket *w)
+static bb_moved websocket_send(bb_transport *transport, const bb_span *spans, size_t n)
 {
-    if (wslay_event_context_client_init(&w->frames, &callbacks, w) != 0)
-        return false;
-    wslay_event_config_set_no_buffering(w->frames, 1);
-    wslay_event_config_set_max_recv_msg_length(w->frames, INT64_MAX); /* of a frame; it is handed on as it comes */
-    return true;
-}
-
-static bb_moved read_response(bb_websocket *w)
-{
+    bb_websocket *w = websocket_of(transport);
+    size_t sent = 0;
+    if (w->stage != BB_WEBSOCKET_OPEN)
+        return (bb_moved){.io = BB_IO_WAIT};
+    n = n < BB_SEND_SPANS_MAX ? n : BB_SEND_SPANS_MAX;
     for (;;) {
-        bb_span so_far = bb_span_of(w->in, w->in_end);
-        size_t len = bb_upgrade_response_length(so_far);
-        if (!bb_upgrade_is_http(so_far))
-            return fail(w, "the server does not speak HTTP/1.1 on this port");
-        if (len) {
-            bb_text text = bb_text_on(w->error, sizeof w->error);
-            if (!bb_upgrade_check(bb_span_of(w->in, len), bb_span_text(w->key), &text)) {
-                w->error_len = (uint32_t)text.len;
-                return fail(w, "");
-            }
-            w->in_start = len; /* what is behind it are frames already */
-            w->stage = OPEN;
-            return (bb_moved){.io = BB_IO_OK};
-        }
-        if (w->in_end >= BB_UPGRADE_RESPONSE_MAX)
-            return fail(w, "the server's response to the WebSocket request is too long");
-        bb_moved moved = bb_transport_recv(&w->lower, w->in + w->in_end, BB_UPGRADE_RESPONSE_MAX - w->in_end);
-        if (moved.io == BB_IO_END)
-            return fail(w, "the server closed the connection instead of answering the WebSocket request");
+        bb_moved moved = send_message(w, spans, n, sent);
         if (moved.io != BB_IO_OK)
-            return moved;
-        w->in_end += moved.bytes;
+            return sent ? (bb_moved){.bytes = sent, .io = BB_IO_OK} : moved; /* an error is told by the next call */
+        if (!moved.bytes)
+            return (bb_moved){.bytes = sent, .io = BB_IO_OK};
+        sent += moved.bytes;
     }
 }
+
+/* --- the rest of the transport */
 
 static bb_moved websocket_step(bb_transport *transport)
 {
@@ -334,11 +373,7 @@ static bb_moved websocket_step(bb_transport *transport)
     bb_moved moved = bb_transport_step(&w->lower);
     if (moved.io != BB_IO_OK)
         return moved;
-    moved = send_queued(w);
-    if (moved.io != BB_IO_OK || w->stage >= OPEN)
-        return moved;
-    w->stage = RESPONSE;
-    return read_response(w);
+    return w->stage < BB_WEBSOCKET_OPEN ? bb_websocket_open_on(w) : bb_websocket_send_queued(w);
 }
 
 static unsigned websocket_wants(const bb_transport *transport)
@@ -349,10 +384,8 @@ static unsigned websocket_wants(const bb_transport *transport)
         return lower;
     if (w->out_start < w->out_end)
         return BB_WRITABLE;
-    return w->stage < OPEN ? BB_READABLE : 0;
+    return w->stage < BB_WEBSOCKET_OPEN ? BB_READABLE : 0;
 }
-
-/* --- the rest of the transport */
 
 static void websocket_explain(const bb_transport *transport, int error, bb_text *text)
 {
@@ -367,16 +400,38 @@ static void websocket_explain(const bb_transport *transport, int error, bb_text 
 static void websocket_finish(bb_transport *transport)
 {
     bb_websocket *w = websocket_of(transport);
-    if (w->stage == OPEN && wslay_event_queue_close(w->frames, WSLAY_CODE_NORMAL_CLOSURE, NULL, 0) == 0)
-        (void)send_queued(w); /* what has no room now goes with the next step */
-    else if (w->stage != OPEN)
+    w->finished = true;
+    if (w->stage != BB_WEBSOCKET_OPEN)
         bb_transport_finish(&w->lower);
+    else if (wslay_event_queue_close(w->frames, WSLAY_CODE_NORMAL_CLOSURE, NULL, 0) == 0)
+        (void)bb_websocket_send_queued(w); /* what has no room now goes with the next step */
+}
+
+static bb_status websocket_reason(const bb_transport *transport)
+{
+    const bb_websocket *w = websocket_of(transport);
+    if (w->reason != BB_OK)
+        return w->reason;
+    if (!w->error_len)
+        return bb_transport_reason(&w->lower);
+    return w->stage < BB_WEBSOCKET_OPEN ? BB_E_NOT_WEBSOCKET : BB_E_WEBSOCKET_FRAME;
+}
+
+static void websocket_adopt(bb_transport *transport, bb_mem *mem)
+{
+    bb_websocket *w = websocket_of(transport);
+    w->mem = mem;
+    bb_transport_adopt(&w->lower, mem);
 }
 
 static void websocket_close(bb_transport *transport)
 {
     bb_websocket *w = websocket_of(transport);
-    wslay_event_context_free(w->frames);
+    if (w->frames)
+        wslay_event_context_free(w->frames);
+    bb_websocket_give(w, &w->in, BB_WEBSOCKET_IN_BYTES);
+    bb_websocket_give(w, &w->out, BB_WEBSOCKET_OUT_BYTES);
+    bb_websocket_rules_unref(w->rules);
     bb_transport_close(&w->lower);
     bb_mem_free(w->mem, w, sizeof *w);
     *transport = (bb_transport){.ops = transport->ops, .fd = -1};
@@ -387,7 +442,7 @@ static const bb_transport *websocket_below(const bb_transport *transport)
     return &websocket_of(transport)->lower;
 }
 
-static const bb_transport_ops websocket_ops = {
+const bb_transport_ops bb_websocket_ops = {
     .name = "websocket",
     .recv = websocket_recv,
     .send = websocket_send,
@@ -397,32 +452,6 @@ static const bb_transport_ops websocket_ops = {
     .wants = websocket_wants,
     .explain = websocket_explain,
     .below = websocket_below,
+    .reason = websocket_reason,
+    .adopt = websocket_adopt,
 };
-
-static bool begin(bb_websocket *w, const bb_websocket_peer *peer)
-{
-    uint8_t random[BB_UPGRADE_KEY_BYTES];
-    if (RAND_bytes(random, sizeof random) != 1 || !begin_frames(w))
-        return false;
-    bb_upgrade_key(random, w->key);
-    bb_text request = bb_text_on((char *)w->out, sizeof w->out);
-    bb_upgrade_put_request(&request, peer, bb_span_text(w->key));
-    w->out_end = request.len;
-    BB_CHECK(!request.cut);
-    return true;
-}
-
-bb_status bb_websocket_client(const bb_websocket_peer *peer, bb_mem *mem, const bb_transport *lower, bb_transport *out)
-{
-    bb_websocket *w = bb_mem_alloc_zeroed(mem, sizeof *w);
-    if (!w)
-        return BB_E_NO_MEMORY;
-    w->mem = mem;
-    w->lower = *lower;
-    if (!begin(w, peer)) {
-        bb_mem_free(mem, w, sizeof *w);
-        return BB_E_NO_MEMORY;
-    }
-    *out = (bb_transport){.ops = &websocket_ops, .state = w, .fd = lower->fd};
-    return BB_OK;
-}

@@ -1,11 +1,13 @@
 // One scenario of MQTT.js, the client that browsers and Node-RED use; tests/integration/test_mqttjs.py runs it.
-// Arguments: port, protocol version, name for topics. Prints "ok" and exits 0, or fails with what went wrong.
+// Arguments: port, protocol version, name for topics, and the protocol below (tcp, tls, ws, wss). Prints "ok" and exits 0, or fails with what went wrong.
 'use strict'
 const assert = require('assert')
 const mqtt = require('mqtt')
 
 const [port, version, name] = [Number(process.argv[2]), Number(process.argv[3]), process.argv[4]]
-const base = { host: '127.0.0.1', port, protocolVersion: version, reconnectPeriod: 0 }
+const below = process.argv[5] || 'tcp'
+const secure = below === 'tls' || below === 'wss'
+const base = { protocol: below, host: secure ? 'localhost' : '127.0.0.1', port, protocolVersion: version, reconnectPeriod: 0 }
 if (version === 3) base.protocolId = 'MQIsdp'
 const five = version === 5
 

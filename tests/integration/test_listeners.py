@@ -2,13 +2,17 @@
 
 import os
 import pathlib
+import queue
+import shutil
 import signal
 import socket
 import ssl
 import stat
 import subprocess
+import threading
 import time
 
+import paho.mqtt.client as paho
 import pytest
 
 from harness import *
@@ -58,7 +62,7 @@ def test_unix_socket_that_nobody_listens_on_is_replaced(start_broker, tmp_path):
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(path))
     broker = start_broker(arguments=["--listen", f"unix://{path}"])
-    assert f"address=unix://{path}" in broker.log()
+    broker.wait_for_log(f"address=unix://{path}")
     done = subprocess.run([str(program()), "--listen", f"unix://{path}"], capture_output=True, text=True, timeout=20)
     assert done.returncode == 1 and "somebody listens on this socket already" in done.stderr
     assert path.exists()
@@ -227,7 +231,7 @@ def test_handshake_must_end_in_time(start_broker):
 
 
 @WORKERS
-@pytest.mark.parametrize("via", ["tls", "unix"])
+@pytest.mark.parametrize("via", ["tls", "ws", "wss", "unix"])
 def test_packets_right_behind_connect_arrive_at_home(start_broker, via, workers):
     """CONNECT, SUBSCRIBE and many PUBLISH in one piece: all that was read moves with the connection."""
     broker = start_broker(via=via, workers=workers)
@@ -243,8 +247,9 @@ def test_packets_right_behind_connect_arrive_at_home(start_broker, via, workers)
             client.disconnect()
 
 
-def test_large_payload_over_tls(start_broker):
-    broker = start_broker(via="tls", workers=4)
+@pytest.mark.parametrize("via", ["tls", "wss"])
+def test_large_payload(start_broker, via):
+    broker = start_broker(via=via, workers=4)
     payload = os.urandom(1 << 20) * 20
     with connected(broker) as sub, connected(broker) as pub:
         sub.subscribe("large", qos=1)
@@ -296,6 +301,218 @@ def test_listener_has_a_limit_of_its_own(start_broker):
                 return
             except (Closed, OSError):
                 assert time.monotonic() < until
+
+
+# ---- WebSocket.
+
+
+def ask(broker, request):
+    """The whole answer to an HTTP request, until the broker closes."""
+    with open_socket(broker, 10) as plain:
+        plain.sendall(request.encode())
+        answer = b""
+        while piece := plain.recv(4096):
+            answer += piece
+    return answer.decode()
+
+
+GOOD = {"Host": "localhost", "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": "mqtt"}
+
+
+def request(line="GET /mqtt HTTP/1.1", **changes):
+    headers = {**GOOD, **{name.replace("_", "-"): value for name, value in changes.items()}}
+    return "\r\n".join([line] + [f"{name}: {value}" for name, value in headers.items() if value is not None] + ["", ""])
+
+
+@pytest.fixture(scope="module")
+def web():
+    with Broker(via="ws", workers=2, config="log: {rate: unlimited}\n", path="/mqtt", origins="https://good.example&origins=https://also.example") as broker:
+        yield broker
+
+
+@pytest.mark.parametrize("asked, status, reason, words", [
+    (request("POST /mqtt HTTP/1.1"), 400, "not_websocket", "not a valid GET"),
+    (request("GET /mqtt HTTP/1.0"), 400, "not_websocket", "not a valid GET"),
+    (request("GET http://localhost/mqtt HTTP/1.1"), 400, "not_websocket", "not a valid GET"),
+    (request(Host=None), 400, "not_websocket", "not a valid GET"),
+    (request(Upgrade=None, Connection="keep-alive"), 426, "not_websocket", "asks for a page"),
+    (request(Sec_WebSocket_Version="8"), 426, "not_websocket", "must be 13"),
+    (request(Sec_WebSocket_Key="short=="), 400, "not_websocket", "16 bytes in base64"),
+    (request(Sec_WebSocket_Key="dGhlIHNhbXBsZSBub25j*Q=="), 400, "not_websocket", "16 bytes in base64"),
+    (request("GET /other HTTP/1.1"), 404, "web_path", "another path"),
+    (request(Origin="https://evil.example"), 403, "origin", "certain origins"),
+    (request(Sec_WebSocket_Protocol="chat"), 400, "subprotocol", "must offer the subprotocol mqtt"),
+    (request(Sec_WebSocket_Protocol=None), 400, "subprotocol", "must offer the subprotocol mqtt"),
+    (request(X="\x01"), 400, "not_websocket", "not a valid GET"),
+])
+def test_request_that_is_refused(web, asked, status, reason, words):
+    mark = web.log_size()
+    answer = ask(web, asked)
+    assert answer.startswith(f"HTTP/1.1 {status} ") and words in answer.partition("\r\n\r\n")[2]
+    assert ("Sec-WebSocket-Version: 13" in answer) == (status == 426)
+    web.wait_for_log(lambda log: f"reason={reason}" in log and words in log, mark)
+
+
+@pytest.mark.parametrize("protocol, selected", [("mqtt", "mqtt"), ("x, mqttv3.1", "mqttv3.1"), ("mqttv3.1, MQTT", "mqtt")])
+@pytest.mark.parametrize("origin", [None, "https://good.example", "HTTPS://also.example"])
+def test_request_that_is_accepted_6_0_0_4(web, protocol, selected, origin):
+    link = WebLink(open_socket(web, 10), path="/mqtt?x=y", protocol=protocol, origin=origin)
+    assert link.response.startswith("HTTP/1.1 101 ") and f"Sec-WebSocket-Protocol: {selected}" in link.response
+    link.close()
+
+
+def test_request_in_pieces_with_frames_right_behind_it(web):
+    link = WebLink.__new__(WebLink)
+    link.lower, link.raw, link.data, link.ended = open_socket(web, 10), bytearray(), bytearray(), False
+    whole = request().encode()
+    for at in range(len(whole) - 1):
+        link.lower.sendall(whole[at:at + 1])
+    sent = []
+    link.lower, real = type("Tape", (), {"sendall": lambda self, data: sent.append(data)})(), link.lower
+    link.send_frame(2, connect("pieces"))
+    link.lower = real
+    real.sendall(whole[-1:] + b"".join(sent))
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += real.recv(4096)
+    link.raw += answer.partition(b"\r\n\r\n")[2]
+    assert link.recv(4)[0] == CONNACK << 4
+    real.close()
+
+
+def test_request_that_never_ends_is_cut(web):
+    mark = web.log_size()
+    with open_socket(web, 10) as plain:
+        plain.sendall(b"GET /mqtt HTTP/1.1\r\nX: " + b"a" * 8192)
+        while plain.recv(4096):
+            pass
+    web.wait_for_log("longer than 8 KB", mark)
+
+
+@pytest.mark.parametrize("first, words", [(connect("plain"), "MQTT without WebSocket"), (b"\x16\x03\x01", "speaks TLS"),
+                                          (b"\x00", "does not speak HTTP")])
+def test_what_is_not_http_is_told(web, first, words):
+    mark = web.log_size()
+    with open_socket(web, 10) as plain:
+        plain.sendall(first)
+        assert plain.recv(4096) == b""
+    web.wait_for_log(words, mark)
+
+
+def test_browser_at_a_tcp_port_is_told(start_broker):
+    broker = start_broker()
+    assert ask(broker, request()) == ""
+    broker.wait_for_log('speaks="HTTP: a browser or a WebSocket client')
+    broker.wait_for_log("reason=not_mqtt")
+
+
+def open_web(broker, client_id=None):
+    link = WebLink(open_socket(broker, 10))
+    link.sendall(connect(client_id or unique()))
+    assert link.recv(1 << 10)[0] == CONNACK << 4
+    return link
+
+
+def closing_code(link):
+    while (frame := link.next_frame()) is not None:
+        if frame[0] == 8:
+            return int.from_bytes(frame[1][:2], "big")
+    return None
+
+
+def test_text_frames_end_the_connection_6_0_0_1(web):
+    mark, link = web.log_size(), open_web(web)
+    link.send_frame(1, PINGREQ_BYTES)
+    assert closing_code(link) == 1003
+    web.wait_for_log("reason=websocket_frame", mark)
+
+
+def test_frames_without_a_mask_end_the_connection(web):
+    mark, link = web.log_size(), open_web(web)
+    link.send_frame(2, PINGREQ_BYTES, masked=False)
+    assert closing_code(link) == 1002
+    web.wait_for_log("sent a frame without a mask", mark)
+
+
+@pytest.mark.parametrize("opcode, payload, final", [(3, b"", True), (11, b"", True), (9, b"x" * 126, True), (9, b"x", False),
+                                                    (0, b"x", True)])
+def test_bad_frames_end_the_connection(web, opcode, payload, final):
+    mark, link = web.log_size(), open_web(web)
+    link.send_frame(opcode, payload, final)
+    assert closing_code(link) in (1002, 0, None)  # without a code, where the frame itself could not be read
+    web.wait_for_log("reason=websocket_frame", mark)
+
+
+def test_packets_across_and_within_frames_6_0_0_2(web):
+    link = open_web(web)
+    for byte in PINGREQ_BYTES * 3:
+        link.send_frame(2, bytes([byte]))
+    link.send_frame(2, PINGREQ_BYTES * 3)
+    link.send_frame(2, b"", final=False)
+    link.send_frame(9, b"are you there?")
+    link.send_frame(0, PINGREQ_BYTES[:1], final=False)
+    link.send_frame(0, PINGREQ_BYTES[1:] + PINGREQ_BYTES, final=True)
+    pongs, got = 0, b""
+    while len(got) < 16 or not pongs:
+        opcode, payload = link.next_frame()
+        pongs += opcode == 10 and payload == b"are you there?"
+        got += payload if opcode == 2 else b""
+    assert got == b"\xd0\x00" * 8 and pongs == 1
+    link.send_frame(8, (1000).to_bytes(2, "big"))
+    assert closing_code(link) == 1000
+    assert link.next_frame() is None
+
+
+def test_one_giant_frame_is_not_waited_for(web):
+    """What a frame announces is not allocated, and its packets are served as they come."""
+    start = web.resident_kb()
+    link = open_web(web)
+    link.lower.sendall(b"\x82\xff" + (1 << 40).to_bytes(8, "big") + b"\x00\x00\x00\x00" + PINGREQ_BYTES)
+    assert link.recv(2) == b"\xd0\x00"
+    assert is_sanitized() or web.resident_kb() - start < 4096
+    link.close()
+
+
+def test_broker_ends_with_a_closing_frame(web):
+    link, client_id = open_web(web, "ending"), "ending"
+    other = open_web(web, client_id)
+    assert closing_code(link) == 1000  # taken over
+    other.sendall(b"\xe0\x00")
+    assert closing_code(other) == 1000
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+@pytest.mark.parametrize("via", ["ws", "wss", "tls"])
+@pytest.mark.parametrize("version", ["4", "5"], ids=["v311", "v5"])
+def test_mqttjs(start_broker, via, version):
+    broker = start_broker(via=via, workers=2)
+    script = pathlib.Path(__file__).with_name("mqttjs.js")
+    environment = dict(os.environ, NODE_PATH=os.environ.get("NODE_PATH", "/usr/share/nodejs"))
+    if Broker.authority:
+        environment["NODE_EXTRA_CA_CERTS"] = str(Broker.authority.certificate)
+    done = subprocess.run(["node", str(script), str(broker.port), version, unique("js"), via], env=environment, timeout=60,
+                          capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout == "ok\n", done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("via", ["tls", "ws", "wss"])
+def test_paho(start_broker, via):
+    broker, got, ready = start_broker(via=via, workers=2), queue.Queue(), threading.Event()
+    client = paho.Client(unique("paho"), transport="websockets" if via != "tls" else "tcp")
+    if via != "ws":
+        client.tls_set(str(broker.authority.certificate))
+    client.on_connect = lambda client, *rest: client.subscribe("paho/#", 2)
+    client.on_subscribe = lambda *rest: ready.set()
+    client.on_message = lambda client, data, message: got.put((message.topic, message.payload))
+    client.connect("localhost" if via != "ws" else broker.host, broker.port)
+    client.loop_start()
+    assert ready.wait(20)
+    for payload in (b"small", os.urandom(300000)):
+        client.publish("paho/x", payload, 2)
+        assert got.get(timeout=20) == ("paho/x", payload)
+    client.disconnect()
+    client.loop_stop()
 
 
 # ---- A reload.
