@@ -219,7 +219,8 @@ static client_step talk(bb_client *client, bb_client_event *event)
     client_step step = STEP_NOTHING;
     if (client->flags & CLIENT_CLOSED)
         client->out_start = client->out_end = 0; /* nobody reads it any more */
-    if (bb_client_flush_answer(client))
+    bool owes_nothing = bb_client_flush_answer(client);
+    if (owes_nothing && !client->stop) /* what comes now would be acknowledged, and nobody would look at it */
         step = bb_client_receive(client, event);
     if (step != STEP_NOTHING || client->state != CLIENT_CONNECTED || client->flags & CLIENT_CLOSED)
         return step;

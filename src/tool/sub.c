@@ -247,9 +247,6 @@ static int print_all(run *r)
         if (!r->done)
             bb_connection_wait(&r->connection, bb_ms_until(r->limit_us < r->idle_us ? r->limit_us : r->idle_us), -1);
     }
-    /* This acknowledges the message that was printed last. One that comes now is not: the broker gives it again to
-     * whoever goes on with the session. */
-    (void)bb_connection_next(&r->connection, &event);
     return r->code;
 }
 

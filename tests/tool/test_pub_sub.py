@@ -252,6 +252,14 @@ def test_a_session_keeps_messages(server, top, version):
     assert run("sub", *session, "-U", "other", "--idle", "0.3").stdout == b""
 
 
+def test_what_was_not_printed_stays_in_the_session(server, top):
+    session = [*server.to, "-c", "-i", top, "-q", "1", "-t", top]
+    run("sub", *session, "-E")
+    run("pub", *server.to, "-q", "1", "-t", top, "-l", input=b"1\n2\n3\n4\n")
+    assert run("sub", *session, "-C", "1").stdout == b"1\n"
+    assert run("sub", *session, "-C", "3").stdout == b"2\n3\n4\n"
+
+
 def test_ctrl_c_is_a_good_end(server, subscribed, top):
     sub = subscribed(top)
     sub.end()
