@@ -11,7 +11,7 @@
 #include "tool/say.h"
 #include "tool/stop.h"
 
-enum { GOODBYE_MS = 5000 };
+enum { GOODBYE_MS = 5000, TURN_EVENTS = 1000 };
 
 uint64_t bb_now_us(void)
 {
@@ -149,10 +149,26 @@ static void note_disconnected(bb_connection *c, const bb_client_disconnected_eve
     c->code = code_of(event);
 }
 
+/* However fast the broker sends, time limits and signals are looked at every so many events. */
+static bool has_had_its_turn(bb_connection *c)
+{
+    if (c->turn_events < TURN_EVENTS)
+        return false;
+    c->turn_events = 0;
+    c->has_more = true;
+    return true;
+}
+
 bool bb_connection_next(bb_connection *c, bb_client_event *event)
 {
-    if (c->ended || !bb_net_next(c->net, event))
+    if (c->ended || has_had_its_turn(c))
         return false;
+    c->has_more = false;
+    if (!bb_net_next(c->net, event)) {
+        c->turn_events = 0;
+        return false;
+    }
+    c->turn_events++;
     if (event->type == BB_CLIENT_CONNECTED)
         note_connected(c, &event->connected);
     else if (event->type == BB_CLIENT_DISCONNECTED)
@@ -174,7 +190,8 @@ bool bb_connection_wait(bb_connection *c, int timeout_ms, int fd)
     struct pollfd wait[] = {{.fd = bb_net_fd(c->net), .events = bb_net_events(c->net)},
                             {.fd = bb_stop_requested() ? -1 : bb_stop_fd(), .events = POLLIN},
                             {.fd = fd, .events = POLLIN}};
-    int ready = poll(wait, sizeof wait / sizeof *wait, shorter(timeout_ms, bb_net_timeout_ms(c->net)));
+    int until_ms = c->has_more ? 0 : shorter(timeout_ms, bb_net_timeout_ms(c->net));
+    int ready = poll(wait, sizeof wait / sizeof *wait, until_ms);
     return ready > 0 && wait[2].revents != 0;
 }
 

@@ -34,6 +34,8 @@ typedef struct bb_connection {
     bool reconnect;          /* the command wants it: set by it after prepare */
     bool ended;              /* no connection, and there will be none; `code` says why */
     int code;                /* an exit code */
+    uint32_t turn_events;    /* that bb_connection_next gave in a row */
+    bool has_more;           /* it has ended its turn although there may be more */
     uint64_t limit_us;       /* opening gives up at this time of bb_now_us; 0: when the options say */
     bb_client_message will;
     char url[BB_URL_MAX], id[BB_CLIENT_ID_TEXT_MAX];
@@ -45,7 +47,8 @@ void bb_connection_prepare(bb_connection *c, const bb_connection_options *asked,
 /* Connect. An exit code; what went wrong has been said. Whatever comes out, the connection must be closed. */
 int bb_connection_open(bb_connection *c);
 
-/* The next event; false: none for now. What concerns the connection itself is said and noted in `c`. */
+/* The next event; false: none for now, or enough of them in a row, after which the next wait does not wait. What
+ * concerns the connection itself is said and noted in `c`. */
 bool bb_connection_next(bb_connection *c, bb_client_event *event);
 
 /* Wait until there is something to do for the connection, until `fd` (-1: none) is readable, until a signal asks to

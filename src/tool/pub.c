@@ -187,7 +187,7 @@ static int publish_all(run *r)
         while (bb_connection_next(&r->connection, &event)) /* which also sends what was produced */
             bb_publisher_take(&r->publisher, &event);
         produce(r);
-        if (r->publisher.progress != before)
+        if (r->publisher.progress != before && !bb_stop_requested())
             continue;
         if (is_done(r))
             break;
@@ -197,7 +197,8 @@ static int publish_all(run *r)
         return r->publisher.code;
     if (r->connection.ended)
         return r->connection.code;
-    return r->publisher.owed ? BB_EXIT_LOST : BB_EXIT_OK;
+    bool is_cut = r->publisher.streaming; /* in the middle of a payload */
+    return r->publisher.owed || is_cut ? BB_EXIT_LOST : BB_EXIT_OK;
 }
 
 /* --- before it */

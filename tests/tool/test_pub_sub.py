@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
 import threading
 import time
@@ -258,6 +260,59 @@ def test_what_was_not_printed_stays_in_the_session(server, top):
     run("pub", *server.to, "-q", "1", "-t", top, "-l", input=b"1\n2\n3\n4\n")
     assert run("sub", *session, "-C", "1").stdout == b"1\n"
     assert run("sub", *session, "-C", "3").stdout == b"2\n3\n4\n"
+
+
+def flood(packets):
+    """The port of a server that accepts one client and one subscription, and then sends `packets` without end."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        link, _ = server.accept()
+        with server, link:
+            link.recv(65536)
+            link.sendall(b"\x20\x03\x00\x00\x00")
+            link.recv(65536)
+            link.sendall(b"\x90\x04\x00\x01\x00\x00")
+            try:
+                while True:
+                    link.sendall(packets * 10000)
+            except OSError:
+                pass  # the client has gone
+
+    threading.Thread(target=serve, daemon=True).start()
+    return server.getsockname()[1]
+
+
+@pytest.mark.parametrize("end", ["limit", "signal"])
+def test_a_broker_that_never_stops_sending(background, end):
+    sub = background("sub", "-d", "-p", flood(b"\x30\x05\x00\x01a\x00x"), "a", *(["-W", "1"] if end == "limit" else []),
+                     stdout=subprocess.DEVNULL)
+    sub.wait_for_error("connected to")
+    if end == "signal":
+        sub.process.send_signal(signal.SIGINT)
+    sub.wait(code=4 if end == "limit" else 0)
+
+
+def test_ctrl_c_ends_endless_publishing(server, subscribed, background, top):
+    sub = subscribed(top)
+    pub = background("pub", *server.to, top + "/a", "x", "--repeat", "0")
+    sub.lines(1)
+    pub.end()
+
+
+def test_a_payload_that_was_cut_is_no_success(tmp_path, background, top):
+    large = tmp_path / "large"
+    with open(large, "wb") as file:
+        file.truncate(200_000_000)
+    link = socket.create_server(("127.0.0.1", 0))
+    pub = background("pub", "-p", link.getsockname()[1], top, "-f", large)
+    client, _ = link.accept()
+    with link, client:
+        client.recv(65536)
+        client.sendall(b"\x20\x03\x00\x00\x00")
+        client.recv(1)  # the payload is on its way, and nobody reads on
+        pub.process.send_signal(signal.SIGINT)
+        pub.wait(code=5)
 
 
 def test_ctrl_c_is_a_good_end(server, subscribed, top):
