@@ -69,7 +69,8 @@ static bool judge(bb_publisher *p, bb_client_result result)
         bb_say("%s: %u bytes are more than the broker takes in one message", shown_topic(p, topic), p->payload->size);
         return give_up(p, BB_EXIT_REFUSED);
     case BB_CLIENT_INVALID:
-        bb_say("%s: this is no topic that a message can have", shown_topic(p, topic));
+        bb_say("'%s' is no topic to publish to: it must not be empty, and + and # stand in filters only",
+               shown_topic(p, topic));
         return give_up(p, BB_EXIT_USAGE);
     case BB_CLIENT_UNSUPPORTED:
         return explain_unsupported(p);

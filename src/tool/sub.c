@@ -74,6 +74,13 @@ static const bb_cli_option end_rows[] = {
 };
 // clang-format on
 
+static const char *rule_of_filters(const char *filter)
+{
+    if (strncmp(filter, "$share/", 7) == 0)
+        return "a shared subscription is $share/GROUP/FILTER";
+    return "+ stands for a whole level, # for all that follow and comes last";
+}
+
 static bool check_filters(void *settings, const bool *given, char *error)
 {
     filter_options *o = settings;
@@ -83,9 +90,8 @@ static bool check_filters(void *settings, const bool *given, char *error)
     for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
         for (size_t i = 0; i < lists[k]->count; i++)
             if (bb_filter_parse(bb_span_text(lists[k]->at[i]), UINT32_MAX, UINT16_MAX, &parsed) != BB_OK) {
-                snprintf(error, BB_CLI_ERROR_MAX,
-                         "'%s' is no topic filter: + stands for a whole level, # for all that follow and comes last",
-                         bb_say_shown(bb_span_text(lists[k]->at[i]), shown));
+                snprintf(error, BB_CLI_ERROR_MAX, "'%s' is no topic filter: %s",
+                         bb_say_shown(bb_span_text(lists[k]->at[i]), shown), rule_of_filters(lists[k]->at[i]));
                 return false;
             }
     return true;

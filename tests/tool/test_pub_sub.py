@@ -378,10 +378,10 @@ def test_quiet_says_nothing():
 WRONG = {
     ("pub",): "topic is missing", ("pub", "a"): "payload is missing", ("pub", "a", "b", "-n"): "Both",
     ("pub", "a", "-l", "-n"): "only one of", ("pub", "a", "-f", "/no/such/file"): None, ("pub", "a", "b", "-q", "3"): "from 0 to 2",
-    ("sub",): "filter is missing", ("sub", "a#"): "no topic filter", ("sub", "a", "-F", "%z"): "character 1",
+    ("sub",): "filter is missing", ("sub", "a#"): "no topic filter", ("sub", "$share/a"): "$share/GROUP/FILTER", ("sub", "a", "-F", "%z"): "character 1",
     ("sub", "a", "--formta", "x"): "did you mean --format", ("subb", "x"): "did you mean sub",
     ("pub", "a", "b", "-V", "311", "--expiry", "5"): "5.0", ("sub", "a", "-L", "http://x"): "--url",
-    ("pub", "a/#", "b", "-h", "HOST", "-p", "PORT"): "no topic",
+    ("pub", "a/#", "b", "-h", "HOST", "-p", "PORT"): "'a/#' is no topic",
 }
 
 
