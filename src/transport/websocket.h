@@ -7,8 +7,9 @@
  *           [MQTT-6.0.0-1], and frames that break RFC 6455. Frames and responses are bounded.
  * Sending   Bytes count as sent when the transport below has taken the frame that holds them, so nothing lies here
  *           without anyone knowing.
- * Memory    Some 5 KB for each connection that is idle, and 34 KB more while bytes are on their way, from the bb_mem
- * that was given; wslay allocates 8 KB for itself. Threads   A connection belongs to one. */
+ * Memory    Some 1 KB for each connection that is idle, up to 33 KB more while bytes are on their way, from the bb_mem
+ *           that was given; wslay allocates some 8 KB for itself.
+ * Threads   A connection belongs to one. */
 #ifndef BB_TRANSPORT_WEBSOCKET_H
 #define BB_TRANSPORT_WEBSOCKET_H
 

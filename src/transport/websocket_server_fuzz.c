@@ -84,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static bb_websocket_rules *rules;
     if (size < 2)
         return 0;
-    tape t = {.request = BB_SPAN_LITERAL(request), .left = bb_span_of(data + 2, size - 2), .piece = data[0] + 1U};
+    tape t = {.request = bb_span_text(request), .left = bb_span_of(data + 2, size - 2), .piece = data[0] + 1U};
     if (!rules)
         rules = bb_websocket_rules_new(NULL, NULL);
     bb_transport transport = {.ops = &tape_ops, .state = &t, .fd = 0};
