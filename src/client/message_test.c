@@ -517,6 +517,34 @@ static void a_head_that_never_fits_ends_the_connection(void **state)
     assert_int_equal(b.event.disconnected.cause, BB_CLIENT_NO_ROOM);
 }
 
+static void a_head_that_fills_the_buffer_ends_the_connection(void **state)
+{
+    bench b;
+    uint8_t head[256] = {0x30, 0xE8, 7, 0, 250};
+    memset(head + 5, 't', 250); /* then comes the empty list of properties */
+    bench_init(&b, &bb_client_mqtt_5);
+    bench_connect(&b);
+    arrives_bytes(&b, bb_span_of(head, sizeof(head)));
+    expect_nothing(&b);
+    expect_sent(&b, "\xE0\1\x95");
+    expect_event(&b, BB_CLIENT_DISCONNECTED);
+    assert_int_equal(b.event.disconnected.cause, BB_CLIENT_NO_ROOM);
+}
+
+static void a_client_that_is_to_stop_takes_no_more_messages(void **state)
+{
+    bench b;
+    bench_init(&b, &bb_client_mqtt_5);
+    bench_connect(&b);
+    arrives(&b, "\x32\7\0\1t\0\7\0x\x32\7\0\1t\0\x08\0y");
+    expect_event(&b, BB_CLIENT_MESSAGE);
+    bb_client_stop(&b.client, false);
+    expect_nothing(&b);
+    expect_sent(&b, "\x40\2\0\7\xE0\0"); /* the one that was given is acknowledged, the other is not */
+    expect_event(&b, BB_CLIENT_DISCONNECTED);
+    assert_int_equal(b.event.disconnected.cause, BB_CLIENT_STOPPED);
+}
+
 static void a_packet_above_our_maximum_is_refused_3_1_2_24(void **state)
 {
     bench b;
@@ -664,6 +692,8 @@ int main(void)
         cmocka_unit_test(large_messages_come_in_pieces),
         cmocka_unit_test(a_large_message_behind_a_small_one_has_the_whole_buffer),
         cmocka_unit_test(a_head_that_never_fits_ends_the_connection),
+        cmocka_unit_test(a_head_that_fills_the_buffer_ends_the_connection),
+        cmocka_unit_test(a_client_that_is_to_stop_takes_no_more_messages),
         cmocka_unit_test(a_packet_above_our_maximum_is_refused_3_1_2_24),
         cmocka_unit_test(answers_wait_for_room),
         cmocka_unit_test(aliases_stand_for_topics_3_3_2_12),

@@ -121,7 +121,8 @@ static bb_status begin_message(bb_client *client, client_packet *packet)
     message->size = client->message_left = packet->header.remaining - (uint32_t)packet->payload_offset;
     message->packet_id = packet->packet_id;
     client->in_kept = client->in_start += packet->header.size + packet->payload_offset;
-    return BB_OK;
+    bool no_room = client->in_kept == client->options->in.size && client->message_left > 0;
+    return no_room ? BB_E_TOO_LARGE_FOR_CLIENT : BB_OK; /* the head fills the buffer: no payload can follow */
 }
 
 /* ---- Everything else. */
