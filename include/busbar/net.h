@@ -22,9 +22,9 @@
  *           that the options name are copied or read by bb_net_new; what options.client points to is borrowed, and must
  *           stay until bb_net_free.
  * Threads   A bb_net belongs to one thread at a time. No function of the poll style blocks: the name of a host is
- * looked up in a thread of its own, which lives for as long as that takes. Signals   None is raised: a broken
- * connection is an event, not a SIGPIPE. Start at  bb_net_options_init, bb_net_new. docs/library.md is the manual,
- * examples/ shows it. */
+ *           looked up in a thread of its own, which lives for as long as that takes.
+ * Signals   None is raised: a broken connection is an event, not a SIGPIPE.
+ * Start at  bb_net_options_init, bb_net_new. docs/library.md is the manual, examples/ shows it. */
 #ifndef BUSBAR_NET_H
 #define BUSBAR_NET_H
 
