@@ -213,6 +213,8 @@ static bool receive_input(bb_net *net)
     size_t room;
     uint8_t *into = bb_client_input(&net->client, &room);
     net->full = room == 0;
+    if (!room && net->send_error.io == BB_IO_ERROR) /* what would make room can never be sent */
+        return lost(net, net->send_error);
     if (!room || net->drained)
         return false;
     bb_moved moved = bb_transport_recv(&net->transport, into, room);
