@@ -5,7 +5,10 @@
 
 #include "net/inside.h"
 
-enum { DRAIN_BYTES = 4096 };
+enum {
+    DRAIN_BYTES = 4096,
+    MOVES_MAX = 64, /* in one call: a server that sends faster than we read must not keep us for ever */
+};
 
 bb_time bb_net_now(void)
 {
@@ -325,12 +328,16 @@ bool bb_net_next(bb_net *net, bb_client_event *event)
     bb_time now = bb_net_now();
     net->drained = false;
     net->has_unread = false;
-    do {
+    net->has_more = false;
+    for (unsigned moves = 0;; moves++) {
         while (bb_client_next(&net->client, now, event)) {
             if (handle(net, event, now))
                 return true;
         }
-    } while (move(net, now));
+        net->has_more = moves == MOVES_MAX;
+        if (net->has_more || !move(net, now))
+            break;
+    }
     if (!net->holding || net->closing.fd >= 0)
         return false;
     net->holding = false;
@@ -388,6 +395,8 @@ static bb_time earlier(bb_time a, bb_time b)
 int bb_net_timeout_ms(const bb_net *net)
 {
     bb_time due = bb_client_deadline(&net->client), now = bb_net_now();
+    if (net->has_more)
+        return 0;
     if (net->stage == BB_NET_DIALLING && net->options.address_timeout_ms)
         due = earlier(due, net->address_due);
     if (net->closing.fd >= 0)

@@ -49,6 +49,7 @@ struct bb_net {
     bb_transport transport;
     bb_time address_due; /* when the next address is tried */
     bool drained;        /* in this call: nothing more to read */
+    bool has_more;       /* the last call ended although there may be more to do */
     bool full;           /* input waits for the application */
     bb_moved send_error; /* io BB_IO_ERROR: nothing can be sent any more, but what the server said last is still read */
 

@@ -283,9 +283,10 @@ def flood(packets):
     return server.getsockname()[1]
 
 
+@pytest.mark.parametrize("packets", [b"\x30\x05\x00\x01a\x00x", b"\xd0\x00"], ids=["messages", "answers_to_pings"])
 @pytest.mark.parametrize("end", ["limit", "signal"])
-def test_a_broker_that_never_stops_sending(background, end):
-    sub = background("sub", "-d", "-p", flood(b"\x30\x05\x00\x01a\x00x"), "a", *(["-W", "1"] if end == "limit" else []),
+def test_a_broker_that_never_stops_sending(background, end, packets):
+    sub = background("sub", "-d", "-p", flood(packets), "a", *(["-W", "1"] if end == "limit" else []),
                      stdout=subprocess.DEVNULL)
     sub.wait_for_error("connected to")
     if end == "signal":
