@@ -154,6 +154,16 @@ static void restart_idle(run *r)
         r->idle_us = bb_now_us() + r->settings->end.idle_us;
 }
 
+/* A session that is kept gives again what was not acknowledged: so what cannot be printed must not be. The connection
+ * is given up without a goodbye, which would acknowledge it. */
+static void secure(run *r, const bb_client_message_event *message)
+{
+    if (!r->settings->connection.keep_session || message->qos == 0 || fflush(stdout) == 0)
+        return;
+    r->connection.ended = true;
+    end(r, BB_EXIT_FILE);
+}
+
 static void take_message(run *r, const bb_client_message_event *message)
 {
     restart_idle(r);
@@ -161,7 +171,8 @@ static void take_message(run *r, const bb_client_message_event *message)
         decide(r, message);
     if (r->skip || !bb_output_take(&r->output, message))
         return;
-    if (++r->printed == r->settings->end.count)
+    secure(r, message);
+    if (!r->done && ++r->printed == r->settings->end.count)
         end(r, BB_EXIT_OK);
 }
 

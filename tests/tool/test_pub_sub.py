@@ -262,6 +262,15 @@ def test_what_was_not_printed_stays_in_the_session(server, top):
     assert run("sub", *session, "-C", "3").stdout == b"2\n3\n4\n"
 
 
+def test_what_cannot_be_printed_stays_in_the_session(server, top):
+    session = [*server.to, "-c", "-i", top, "-q", "1", "-t", top]
+    run("sub", *session, "-E")
+    run("pub", *server.to, "-q", "1", "-t", top, "-l", input=b"1\n2\n3\n")
+    with open("/dev/full", "wb") as full:
+        run("sub", *session, stdout=full, code=6)
+    assert run("sub", *session, "-C", "3").stdout == b"1\n2\n3\n"
+
+
 def flood(packets):
     """The port of a server that accepts one client and one subscription, and then sends `packets` without end."""
     server = socket.create_server(("127.0.0.1", 0))
