@@ -8,7 +8,11 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from certificates import Certificates
+from harness import Broker
+from harness.broker import free_port
 from programs import Mosquitto, Probe, Way, tcp
+
+TRANSPORTS = ["tcp", "tls", "ws", "wss", "unix"]
 
 
 @pytest.fixture(scope="session")
@@ -40,13 +44,36 @@ def mosquitto(certificates, tmp_path_factory):
         yield server
 
 
-@pytest.fixture(params=["busbard", "tcp", "tls", "ws", "wss", "unix"])
+@pytest.fixture(scope="session")
+def busbard(certificates, tmp_path_factory):
+    """One busbard with a listener for each transport; `ways` names them, as those of mosquitto."""
+    path = tmp_path_factory.mktemp("unix") / "socket"
+    tls, web, web_tls = free_port(), free_port(), free_port()
+    identity = f"?certificate={certificates.certificate('server')}&key={certificates.key('server')}"
+    listeners = [f"tls://127.0.0.1:{tls}{identity}", f"ws://127.0.0.1:{web}", f"wss://127.0.0.1:{web_tls}{identity}",
+                 f"unix://{path}"]
+    broker = Broker(workers=4, arguments=[word for listener in listeners for word in ("--listen", listener)])
+    broker.start()
+    ca = {"ca": certificates.certificate("ca")}
+    broker.ways = {
+        "tcp": tcp(broker.port),
+        "tls": Way(f"mqtts://localhost:{tls}", **ca),
+        "ws": Way(f"ws://localhost:{web}/mqtt"),
+        "wss": Way(f"wss://localhost:{web_tls}/mqtt", **ca),
+        "unix": Way(f"unix:{path}"),
+    }
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(params=[(server, transport) for server in ("busbard", "mosquitto") for transport in TRANSPORTS],
+                ids="-".join)
 def way(request):
-    """busbard over TCP, and mosquitto over everything."""
-    if request.param == "busbard":
-        broker = request.getfixturevalue("broker4")
-        return tcp(broker.port)
-    return request.getfixturevalue("mosquitto").ways[request.param]
+    """busbard and mosquitto, over everything."""
+    server, transport = request.param
+    way = request.getfixturevalue(server).ways[transport]
+    way.is_slow = server == "mosquitto" and way.is_websocket
+    return way
 
 
 @pytest.fixture
