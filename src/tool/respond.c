@@ -3,7 +3,8 @@
  *     request ──► waiting ──► job (a command) ──► answers ──► published
  *
  * At most so many jobs run at a time, and at most so many requests wait; who comes beyond that is answered at once,
- * with an error, as is who asks more than is allowed and whose command fails: nobody waits for nothing. */
+ * with an error, as is who asks more than is allowed and whose command fails: nobody waits for nothing. Only where the
+ * broker takes no answers while requests keep coming are requests dropped in the end, and that is said. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,7 +22,12 @@
 #include "tool/stop.h"
 #include "topic/topic.h"
 
-enum { ERROR_TEXT_MAX = 96, OVERHEAD = 64 };
+enum {
+    ERROR_TEXT_MAX = 96,
+    OVERHEAD = 64,
+    ANSWERS_SOME = 100,  /* while so many wait to be sent, no further command is started, */
+    ANSWERS_MAX = 10000, /* and so many at most: a broker that takes none must not cost memory without end */
+};
 
 /* --- options */
 
@@ -90,7 +96,7 @@ typedef struct run {
     bb_client_subscription *subscriptions;
     size_t subscriptions_count, answered_subscriptions;
     bb_list waiting, running, answers;
-    size_t waiting_now, running_now;
+    size_t waiting_now, running_now, answers_now;
     task *arriving; /* a request of which not all has come; NULL: none, or one that is ignored */
     task *leaving;  /* the answer that the publisher has */
     int epoll_fd;
@@ -160,7 +166,14 @@ static task *new_task(const run *r, const bb_client_message_event *request)
 
 static void answer(run *r, task *t)
 {
+    if (r->answers_now >= ANSWERS_MAX) {
+        bb_say("a request is dropped: the broker has %zu answers to take", r->answers_now);
+        r->answered++;
+        free_task(t);
+        return;
+    }
     bb_list_append(&r->answers, &t->link);
+    r->answers_now++;
 }
 
 static void answer_error(run *r, task *t, const char *error)
@@ -169,12 +182,17 @@ static void answer_error(run *r, task *t, const char *error)
     answer(r, t);
 }
 
+static size_t commands_to_start(const run *r)
+{
+    return r->answers_now < ANSWERS_SOME ? r->settings->work.parallel - r->running_now : 0;
+}
+
 static void queue(run *r, task *t)
 {
     r->requests++;
     if (t->error[0]) {
         answer(r, t);
-    } else if (r->waiting_now >= r->settings->work.waiting_max && r->running_now >= r->settings->work.parallel) {
+    } else if (r->waiting_now >= r->settings->work.waiting_max + commands_to_start(r)) {
         answer_error(r, t, "busy");
     } else {
         bb_list_append(&r->waiting, &t->link);
@@ -220,7 +238,7 @@ static void start(run *r, task *t)
 
 static void start_waiting(run *r)
 {
-    while (!bb_list_empty(&r->waiting) && r->running_now < r->settings->work.parallel) {
+    while (!bb_list_empty(&r->waiting) && commands_to_start(r)) {
         task *t = BB_CONTAINER_OF(r->waiting.next, task, link);
         bb_list_remove(&t->link);
         r->waiting_now--;
@@ -297,6 +315,7 @@ static void send_answers(run *r)
                 return;
             task *t = BB_CONTAINER_OF(r->answers.next, task, link);
             bb_list_remove(&t->link);
+            r->answers_now--;
             begin_answer(r, t);
         }
         if (!bb_publisher_step(&r->publisher))

@@ -2,10 +2,13 @@
 
 import json
 import os
+import socket
 import subprocess
+import threading
 
 import pytest
 
+from harness import packets
 from programs import run
 
 
@@ -131,3 +134,39 @@ def test_count_ends_it(server, background, top):
                                    ["respond", "a#", "--", "x"]], ids=" ".join)
 def test_wrong_usage(words):
     run(*words, code=1)
+
+
+class Greedy:
+    """A broker that sends one request after the other and acknowledges no answer."""
+
+    REQUESTS = 10300  # more than answers may wait
+
+    def __init__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        link, _ = self.socket.accept()
+        link.recv(65536)  # CONNECT
+        link.sendall(bytes.fromhex("2003000000"))
+        subscribe = link.recv(65536)
+        link.sendall(b"\x90\x04" + subscribe[2:4] + b"\x00\x00")
+        threading.Thread(target=self.read, args=[link], daemon=True).start()
+        for number in range(self.REQUESTS):
+            link.sendall(packets.publish("ask", b"x", 1, packet_id=1 + number, properties={"response_topic": "answer"}))
+        self.ended.wait(60)
+        link.close()
+
+    def read(self, link):
+        while link.recv(65536):
+            pass
+
+
+def test_answers_that_nobody_takes_are_bounded(background):
+    broker = Greedy()
+    made = background("respond", "-h", "127.0.0.1", "-p", broker.port, "--waiting", "0", "-j", "1", "ask", "--", "sleep", "60")
+    made.wait_for_error("a request is dropped: the broker has 10000 answers to take")
+    broker.ended.set()
