@@ -17,6 +17,7 @@ typedef struct arguments {
     size_t override_count;
     bool check, ask;
     bb_why why;
+    const char *question; /* the name of an option that only --why takes; NULL: there was none */
 } arguments;
 
 static const char usage[] =
@@ -137,6 +138,14 @@ static bool take_question(arguments *args, int option)
     }
 }
 
+/* Remember that there was one, by its name. */
+static void note_question(arguments *args, int option)
+{
+    for (const struct option *o = options; o->name && option != OPTION_WHY; o++)
+        if (o->val == option)
+            args->question = o->name;
+}
+
 static void take_option(arguments *args, int option)
 {
     switch (option) {
@@ -165,8 +174,10 @@ static void take_option(arguments *args, int option)
     case 'V':
         show("busbard " BB_VERSION "\n");
     default:
-        if (take_question(args, option))
+        if (take_question(args, option)) {
+            note_question(args, option);
             return;
+        }
         /* getopt has said what is wrong */
         point_to_help();
     }
@@ -182,6 +193,8 @@ static void parse_arguments(int argc, char **argv, arguments *args)
         args->why.topic = argv[optind++];
     } else if (args->ask) {
         refuse_usage("--why needs", "publish TOPIC or subscribe FILTER");
+    } else if (args->question) {
+        refuse_usage("only --why takes this option", args->question);
     }
     if (optind < argc)
         refuse_usage("not an option (a configuration file comes after --config)", argv[optind]);

@@ -214,6 +214,11 @@ def test_mosquitto_clients_see_refusals(ruled):
     assert "not authorized" in (published.stdout + published.stderr).lower()
 
 
+def test_options_of_why_do_not_start_a_broker():
+    done = subprocess.run([str(program()), "--user", "anna"], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2 and "only --why takes this option: user" in done.stderr
+
+
 def test_why_answers_from_the_file(ruled):
     def why(*arguments):
         done = subprocess.run([str(program()), "-c", str(ruled.config_path), "--why", *arguments], capture_output=True,
