@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/field.h"
 #include "base/quantity.h"
 #include "server/endpoint.h"
 
@@ -147,22 +148,7 @@ char *bb_option_allowed(const bb_option *option, char text[BB_OPTION_TEXT_MAX])
 
 static void store(const bb_option *option, void *base, uint64_t value)
 {
-    uint8_t *at = (uint8_t *)base + option->offset;
-    switch (option->width) {
-    case 1:
-        *at = (uint8_t)value;
-        return;
-    case 2:
-        memcpy(at, &(uint16_t){(uint16_t)value}, sizeof(uint16_t));
-        return;
-    case 4:
-        memcpy(at, &(uint32_t){(uint32_t)value}, sizeof(uint32_t));
-        return;
-    default:
-        BB_CHECK(option->width == sizeof value);
-        memcpy(at, &value, sizeof value);
-        return;
-    }
+    bb_field_store((uint8_t *)base + option->offset, option->width, value);
 }
 
 static uint64_t load(const bb_option *option, const void *base)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/field.h"
 #include "base/quantity.h"
 #include "tool/cli.h"
 #include "tool/say.h"
@@ -118,22 +119,7 @@ static bool within(const bb_cli_option *option, double number)
 
 static void store(const bb_cli_option *option, void *base, uint64_t value)
 {
-    uint8_t *at = (uint8_t *)base + option->offset;
-    switch (option->width) {
-    case 1:
-        *at = (uint8_t)value;
-        return;
-    case 2:
-        memcpy(at, &(uint16_t){(uint16_t)value}, sizeof(uint16_t));
-        return;
-    case 4:
-        memcpy(at, &(uint32_t){(uint32_t)value}, sizeof(uint32_t));
-        return;
-    default:
-        BB_CHECK(option->width == sizeof value);
-        memcpy(at, &value, sizeof value);
-        return;
-    }
+    bb_field_store((uint8_t *)base + option->offset, option->width, value);
 }
 
 static bool set_whole(const bb_cli_option *option, void *base, const char *text)
